@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* tricolor/fast.h: the part of a thread's block that the inline paths touch.
+ *
+ * Not an interface: programs use alloc.h, barrier.h and thread.h, which inline over this. The layout belongs to the
+ * library's ABI all the same, because it is compiled into programs: it changes only with the library's major version. */
+#ifndef TRICOLOR_FAST_H
+#define TRICOLOR_FAST_H
+
+#include <tricolor/base.h>
+#include <tricolor/size_class.h>
+
+TRI_BEGIN_DECLS
+
+/* State of a thread's write barrier. Bit 0 is also the test of tri_init_store. */
+enum tri__barrier_state {
+    TRI__BARRIER_IDLE = 0,       /* no mark is running: a store is a store */
+    TRI__BARRIER_UNSCANNED = 1,  /* marking, and the collector has not seen this thread's stack yet */
+    TRI__BARRIER_SCANNED = 2,    /* marking, stack seen */
+    TRI__BARRIER_UNATTACHED = 3, /* the thread has no block yet: the slow path attaches it */
+};
+
+/* Free slots of one span class, all zero: allocation hands out [current, end) front to back. */
+struct tri__run {
+    uintptr_t current; /* next slot */
+    uintptr_t end;     /* end of the run's last slot */
+    const void *tag;   /* run_tag of the type whose layout the run's slots already carry */
+};
+
+/* Only the owning thread writes here; for a thread in TRI_BLOCKING the collector does, after it has claimed the thread. */
+struct tri__front {
+    uint8_t barrier;  /* enum tri__barrier_state; changes only at the owner's safepoints */
+    uint32_t request; /* atomic: not 0 when the collector waits for this thread's answer */
+    struct tri__run runs[TRI__SPAN_CLASSES];
+};
+
+/* The calling thread's block; a shared read-only block with empty runs before the thread's first use of the heap.
+ * initial-exec: one load from the thread pointer instead of a call, eight bytes of the static TLS reserve. */
+extern TRI_API __thread struct tri__front *tri__self __attribute__((tls_model("initial-exec")));
+
+/* Attaches the calling thread (thread.h). Never returns NULL; fatal when the library is not initialized. */
+TRI_API void tri__attach_slow(void);
+
+TRI_END_DECLS
+#endif
