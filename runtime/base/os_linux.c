@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* base/os_linux.c: base/os.h on Linux with glibc. */
+#include "base/os.h"
+
+#include "base/fatal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_SECOND 1000000000u
+#define THREAD_NAME_BYTES 16u /* with the terminator; the kernel takes no more */
+#define STATM_BYTES 128u
+
+/* ---- memory ---- */
+
+static void *map_anonymous(size_t bytes, int protection)
+{
+    void *start =
+        mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void *tri__os_reserve(size_t bytes) { return map_anonymous(bytes, PROT_NONE); }
+
+void *tri__os_map(size_t bytes) { return map_anonymous(bytes, PROT_READ | PROT_WRITE); }
+
+int tri__os_commit(void *start, size_t bytes)
+{
+    return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
+}
+
+void tri__os_decommit(void *start, size_t bytes)
+{
+    /* Refused for locked memory (mlockall): it stays resident then, but the promise of zeros is kept. */
+    if (madvise(start, bytes, MADV_DONTNEED) != 0)
+        memset(start, 0, bytes);
+}
+
+void tri__os_unmap(void *start, size_t bytes)
+{
+    if (munmap(start, bytes) == 0)
+        return;
+    /* The kernel may have no room for one more mapping when a hole is cut. Then the addresses are lost, not the memory. */
+    if (errno != ENOMEM)
+        tri__fatal("munmap(%p, %zu) failed (errno %d)", start, bytes, errno);
+    if (madvise(start, bytes, MADV_DONTNEED) != 0)
+        tri__warn("%zu bytes at %p could not be given back (errno %d)", bytes, start, errno);
+}
+
+/* ---- figures ---- */
+
+size_t tri__os_page_size(void)
+{
+    long bytes = sysconf(_SC_PAGESIZE);
+    TRI__ASSERT(bytes > 0);
+    return (size_t)bytes;
+}
+
+size_t tri__os_physical_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    return pages > 0 ? (size_t)pages * tri__os_page_size() : 0;
+}
+
+unsigned tri__os_cpus(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        int count = CPU_COUNT(&allowed);
+        return count > 0 ? (unsigned)count : 1;
+    }
+    /* The set is too small for this machine: count all its processors. */
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}
+
+static ssize_t read_start_of_file(const char *path, char *text, size_t room)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return -1;
+    ssize_t got;
+    do {
+        got = read(file, text, room - 1);
+    } while (got < 0 && errno == EINTR);
+    (void)close(file); /* read only: nothing can be lost */
+    text[got > 0 ? got : 0] = '\0';
+    return got;
+}
+
+size_t tri__os_resident_bytes(void)
+{
+    char text[STATM_BYTES];
+    if (read_start_of_file("/proc/self/statm", text, sizeof text) <= 0)
+        return 0;
+    /* The second number, in pages. */
+    char *second = strchr(text, ' ');
+    return second == NULL ? 0 : strtoul(second, NULL, 10) * tri__os_page_size();
+}
+
+/* ---- time and threads ---- */
+
+static struct timespec monotonic_time(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        tri__fatal("the monotonic clock can't be read (errno %d)", errno);
+    return now;
+}
+
+uint64_t tri__os_now(void)
+{
+    struct timespec now = monotonic_time();
+    uint64_t ns = (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+    return ns == 0 ? 1 : ns;
+}
+
+uint32_t tri__os_tid(void) { return (uint32_t)syscall(SYS_gettid); }
+
+void tri__os_yield(void) { (void)sched_yield(); /* cannot fail on Linux */ }
+
+void tri__os_sleep(uint64_t ns)
+{
+    /* Until a point in time, so that a storm of signals does not stretch the sleep. */
+    struct timespec until = monotonic_time();
+    ns += (uint64_t)until.tv_nsec;
+    until.tv_sec += (time_t)(ns / NS_PER_SECOND);
+    until.tv_nsec = (long)(ns % NS_PER_SECOND);
+    int status;
+    do {
+        status = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    } while (status == EINTR);
+    if (status != 0)
+        tri__fatal("sleeping failed (errno %d)", status);
+}
+
+int tri__os_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+    pthread_attr_t attributes;
+    int status = pthread_getattr_np(pthread_self(), &attributes);
+    if (status != 0)
+        return -status;
+    void *start;
+    size_t bytes;
+    status = pthread_attr_getstack(&attributes, &start, &bytes);
+    int destroyed = pthread_attr_destroy(&attributes);
+    if (status != 0 || destroyed != 0)
+        return status != 0 ? -status : -destroyed;
+    *low = (uintptr_t)start;
+    *high = (uintptr_t)start + bytes;
+    return 0;
+}
+
+static void block_signals(sigset_t *before)
+{
+    static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    sigset_t blocked;
+    int status = sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof own_faults / sizeof own_faults[0]; i++)
+        status |= sigdelset(&blocked, own_faults[i]);
+    TRI__ASSERT(status == 0);
+    status = pthread_sigmask(SIG_SETMASK, &blocked, before);
+    TRI__ASSERT(status == 0);
+}
+
+static void name_thread(pthread_t thread, const char *name)
+{
+    char cut[THREAD_NAME_BYTES] = {0};
+    strncpy(cut, name, sizeof cut - 1);
+    (void)pthread_setname_np(thread, cut); /* a name is a kindness to tools; a thread without one works */
+}
+
+int tri__os_thread_start(pthread_t *thread, void *(*function)(void *), void *argument,
+                         const char *name)
+{
+    /* The new thread inherits the mask, so there is no moment at which it could take a signal. */
+    sigset_t before;
+    block_signals(&before);
+    int status = pthread_create(thread, NULL, function, argument);
+    int restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
+    TRI__ASSERT(restored == 0);
+    if (status != 0)
+        return -status;
+    name_thread(*thread, name);
+    return 0;
+}
