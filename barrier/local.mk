@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# Write barriers. One file a line.
+

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# Public headers: installed, one a line.
+
+include_HEADERS += %D%/tricolor.h
+
+tricolorinclude_HEADERS += %D%/tricolor/alloc.h
+tricolorinclude_HEADERS += %D%/tricolor/barrier.h
+tricolorinclude_HEADERS += %D%/tricolor/base.h
+tricolorinclude_HEADERS += %D%/tricolor/fast.h
+tricolorinclude_HEADERS += %D%/tricolor/gc.h
+tricolorinclude_HEADERS += %D%/tricolor/inspect.h
+tricolorinclude_HEADERS += %D%/tricolor/root.h
+tricolorinclude_HEADERS += %D%/tricolor/thread.h

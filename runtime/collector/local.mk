@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# The cycle: marker, sweep and trigger. One file a line.
+

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# Pages, spans, size classes and allocation. One file a line.
+

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# Statistics, trace lines and questions about objects. One file a line.
+

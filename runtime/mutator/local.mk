@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# Threads, handshakes, stacks and roots. One file a line.
+

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# Commands for people and for continuous integration. One file a line.
+
+#EXTRA_DIST += %D%/install-deps
+#EXTRA_DIST += %D%/test
