@@ -57,7 +57,7 @@ _Noreturn static void arm(const char *list)
 
 void tri__fault_init(void)
 {
-    const char *list = getenv("TRICOLOR_FAULT");
+    const char *list = secure_getenv("TRICOLOR_FAULT");
     if (list != NULL && *list != '\0')
         arm(list);
 }
