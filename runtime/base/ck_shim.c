@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* base/ck_shim.c: the only file that includes ConcurrencyKit.
  *
- * Its inline assembly is invisible to ThreadSanitizer while the plain loads and stores around it are not, so instrumented
- * code would be reported for races that are none. The functions here are therefore not instrumented, and the library's
- * inline functions are forced into them: an inlined body takes over the attribute, a called one would not. */
+ * Its inline assembly is invisible to ThreadSanitizer while the plain loads and stores around it
+ * are not, so instrumented code would be reported for races that are none. The functions here are
+ * therefore not instrumented, and the library's inline functions are forced into them: an inlined
+ * body takes over the attribute, a called one would not. */
 #include "base/ck_shim.h"
 
 #include <ck_cc.h>

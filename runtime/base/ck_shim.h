@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* base/ck_shim.h: ConcurrencyKit's lock-free stack behind our own names: the only door to that library.
+/* base/ck_shim.h: ConcurrencyKit's lock-free stack behind our own names: the only door to that
+ * library.
  *
- * Many threads push and pop. A pop compares a generation count together with the head (16 bytes at once), so a node that
- * went away and came back is noticed. But a pop reads the link of a node that another thread may have popped meanwhile:
- * NODES MUST BE TYPE-STABLE. Their memory stays mapped, and an entry stays an entry or memory that nobody minds being read,
- * as long as any thread may use the stack.
- * The order: what was written before the push is seen after the pop of that entry. Nothing else is ordered.
- * Threads: any. Not async-signal-safe only in so far as the caller's own use of the nodes is not.
+ * Many threads push and pop. A pop compares a generation count together with the head (16 bytes at
+ * once), so a node that went away and came back is noticed. But a pop reads the link of a node that
+ * another thread may have popped meanwhile: NODES MUST BE TYPE-STABLE. Their memory stays mapped,
+ * and an entry stays an entry or memory that nobody minds being read, as long as any thread may use
+ * the stack.
+ * The order: what was written before the push is seen after the pop of that entry. Nothing else is
+ * ordered.
+ * Threads: any, also signal handlers: neither call waits.
  * See: docs/memory-order.md */
 #ifndef TRI__BASE_CK_SHIM_H
 #define TRI__BASE_CK_SHIM_H
@@ -19,11 +22,11 @@
 #include <stdint.h>
 
 struct tri__stack_entry {
-    struct tri__stack_entry *next; /* the stack's while the entry is on it, the owner's after its pop */
+    struct tri__stack_entry *next; /* the stack's while the entry is on it, then the owner's */
 };
 
-/* Mirrors the library's own structure (asserted in ck_shim.c); the fields are not for use elsewhere.
- * In TSan builds its address is a token, so it lives as long as the threads that use it. */
+/* Mirrors the library's own structure (asserted in ck_shim.c); the fields are not for use
+ * elsewhere. In TSan builds its address is a token, so it outlives its users' last call. */
 struct tri__stack {
     alignas(16) struct tri__stack_entry *head;
     uintptr_t generation;

@@ -17,13 +17,15 @@
 #define RESERVE_MIN ((size_t)4 << 20)
 #define RESERVE_MAX ((size_t)64 << 40)
 
-#define PERCENT_ACCEPTED "a whole number of percent from 0 to 1000000, or -1 or \"off\" for no automatic cycles"
+#define PERCENT_ACCEPTED                                                                           \
+    "a whole number of percent from 0 to 1000000, or -1 or \"off\" for no automatic cycles"
 #define SIZE_ACCEPTED "a number of bytes with or without a suffix K, M, G or T (KiB, MiB, GiB, TiB)"
 #define LIMIT_ACCEPTED SIZE_ACCEPTED ", 0 for the cgroup's limit, or \"off\" for none"
 #define RESERVE_ACCEPTED SIZE_ACCEPTED " from 4M to 64T, or 0 for the default"
 #define MARKERS_ACCEPTED "a number of threads from 1 to 1024, or 0 for the default"
 #define SIGNAL_ACCEPTED                                                                            \
-    "the number of a signal that can be caught and reports no fault, 0 for the default, or -1 or \"off\" for none"
+    "the number of a signal that can be caught and reports no fault, 0 for the default, "          \
+    "or -1 or \"off\" for none"
 #define TRACE_ACCEPTED "a list, separated by commas, of: gc"
 #define SEED_ACCEPTED "a whole number below 2^64"
 
@@ -57,7 +59,8 @@ static bool signal_is_good(int number)
 
 /* ---- reading text ---- */
 
-/* Digits only: no sign, no space. Returns what follows them, NULL when there are none or they are too many. */
+/* Digits only: no sign, no space. Returns what follows them, NULL when there are none or they are
+ * too many. */
 static const char *read_number(const char *text, uint64_t *value)
 {
     const char *next = text;
@@ -195,7 +198,8 @@ static const struct variable {
     {"TRICOLOR_SEED", parse_seed, SEED_ACCEPTED},
 };
 
-/* Unset and empty are the same. A program that runs with more rights than its user takes nothing from the environment. */
+/* Unset and empty are the same. A program that runs with more rights than its user takes nothing
+ * from the environment. */
 static int read_environment(struct tri__options *options)
 {
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {

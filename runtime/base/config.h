@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* base/config.h: what the program and the environment ask for, checked and merged into one structure at tri_init.
+/* base/config.h: what the program and the environment ask for, checked and merged into one
+ * structure at tri_init.
  *
- * The environment (TRICOLOR_...) overrides the program's tri_config. What 0 stands for is decided by the floor that uses the
- * value. Autoconf's results are no business of this file. */
+ * The environment (TRICOLOR_...) overrides the program's tri_config. What 0 stands for is decided
+ * by the floor that uses the value. Autoconf's results are no business of this file. */
 #ifndef TRI__BASE_CONFIG_H
 #define TRI__BASE_CONFIG_H
 
@@ -18,14 +19,16 @@ struct tri__options {
     void *oom_argument;
     void (*log)(const char *line, void *argument);
     void *log_argument;
-    /* Text of the program's or the environment's, either of which may change it later: for use during tri_init only. */
+    /* Text of the program's or the environment's, either of which may change it later: for use
+     * during tri_init only. */
     const char *verify;     /* modes, not yet parsed; NULL: none */
     const char *trace_file; /* NULL: none */
     bool trace_gc;
     uint64_t seed; /* of whatever is random; 0: not given */
 };
 
-/* NULL: defaults. 0, or -EINVAL after one message that names the culprit, its value and what is accepted; *out is untouched then.
+/* NULL: defaults. 0, or -EINVAL after one message that names the culprit, its value and what is
+ * accepted; *out is untouched then.
  * Threads: none may change the environment meanwhile. */
 int tri__options_load(struct tri__options *out, const tri_config *config);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* base/fatal.c: messages that must come out whatever state the process is in: no allocation, no stdio streams, no locks. */
+/* base/fatal.c: messages that must come out whatever state the process is in: no allocation, no
+ * stdio streams, no locks. */
 #include "base/fatal.h"
 
 #include <errno.h>
@@ -59,7 +60,7 @@ void tri__warn(const char *format, ...)
 
 void tri__assert_failed(const char *expression, const char *file, int line)
 {
-    tri__fatal("broken invariant: %s, at %s:%d. This is a bug in tricolor, or memory it relies on was "
-               "overwritten.",
+    tri__fatal("broken invariant: %s, at %s:%d. This is a bug in tricolor, or memory it relies on "
+               "was overwritten.",
                expression, file, line);
 }

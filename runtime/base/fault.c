@@ -48,8 +48,8 @@ static void arm(const char *list)
 
 _Noreturn static void arm(const char *list)
 {
-    tri__fatal("TRICOLOR_FAULT=%s is set, but this library was built without --enable-debug and has no "
-               "faults. Unset it, or configure with --enable-debug.",
+    tri__fatal("TRICOLOR_FAULT=%s is set, but this library was built without --enable-debug and "
+               "has no faults. Unset it, or configure with --enable-debug.",
                list);
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* base/fault.h: switches that leave out one half of the protocol, so that tests can show that the half is needed.
+/* base/fault.h: switches that leave out one half of the protocol, so that tests can show that the
+ * half is needed.
  *
- * Only in --enable-debug builds, set by TRICOLOR_FAULT=name[,name...] at tri_init. Elsewhere every switch is the constant
- * false and the variable is refused: nobody shall believe that a fault was tested when it was not there. */
+ * Only in --enable-debug builds, set by TRICOLOR_FAULT=name[,name...] at tri_init. Elsewhere every
+ * switch is the constant false and the variable is refused: nobody shall believe that a fault was
+ * tested when it was not there. */
 #ifndef TRI__BASE_FAULT_H
 #define TRI__BASE_FAULT_H
 
@@ -12,14 +14,15 @@
 enum tri__fault {
     TRI__FAULT_DROP_OLD,       /* "drop-old": the barrier does not shade the old value */
     TRI__FAULT_DROP_NEW,       /* "drop-new": the barrier does not shade the new value */
-    TRI__FAULT_SKIP_ARM,       /* "skip-arm": marking starts without H1, the barrier may be off in some thread */
-    TRI__FAULT_SKIP_FLUSH,     /* "skip-flush": H3's verdict does not wait for partly filled buffers */
+    TRI__FAULT_SKIP_ARM,       /* "skip-arm": marking starts without H1 */
+    TRI__FAULT_SKIP_FLUSH,     /* "skip-flush": H3's verdict leaves out partly filled buffers */
     TRI__FAULT_ALLOCATE_WHITE, /* "allocate-white": objects born during a mark are not marked */
-    TRI__FAULT_NO_CHUNKS,      /* "no-chunks": memory for work chunks can't be had (this one must be survived) */
+    TRI__FAULT_NO_CHUNKS,      /* "no-chunks": no memory for work chunks; this must be survived */
     TRI__FAULTS
 };
 
-/* Reads TRICOLOR_FAULT; an unknown name is fatal, with the list of names. Threads: tri_init, before any other. */
+/* Reads TRICOLOR_FAULT; an unknown name is fatal, with the list of names. Threads: tri_init, before
+ * any other. */
 void tri__fault_init(void);
 
 #ifdef TRI__DEBUG

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* base/futex.h: sleep until a word changes, and wake who sleeps on it; within one process.
  *
- * A wait may return for no reason (a signal, a word that changed already, a wake meant for the past): every caller loops on
- * its own condition. The futex orders nothing; the order comes from the atomics on the word. */
+ * A wait may return for no reason (a signal, a word that changed already, a wake meant for the
+ * past): every caller loops on its own condition. The futex orders nothing; the order comes from
+ * the atomics on the word. */
 #ifndef TRI__BASE_FUTEX_H
 #define TRI__BASE_FUTEX_H
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* base/histogram.h: durations in nanoseconds, counted in buckets whose width is an eighth of their power of two.
+/* base/histogram.h: durations in nanoseconds, counted in buckets whose width is an eighth of their
+ * power of two.
  *
- * So a figure read from it is at most 12.5 % above the recorded one, from 1 ns to 17 s; longer ones share the last bucket,
- * and the maximum is kept exactly. It is ours because a thread must record beside readers without allocating, a few
- * hundred words in its own block, and Debian 12 packages no HdrHistogram for C.
+ * So a figure read from it is at most 12.5 % above the recorded one, from 1 ns to 17 s; longer ones
+ * share the last bucket, and the maximum is kept exactly. It is ours because a thread must record
+ * beside readers without allocating, a few hundred words in its own block, and Debian 12 packages
+ * no HdrHistogram for C.
  * Threads: one writer at a time, any readers; a reader may miss what is being recorded. */
 #ifndef TRI__BASE_HISTOGRAM_H
 #define TRI__BASE_HISTOGRAM_H
@@ -26,7 +28,8 @@ struct tri__histogram {
     uint64_t buckets[TRI__HISTOGRAM_BUCKETS]; /* how many; their sum is the count */
 };
 
-/* Values below SUB have buckets of their own; above, the leading bit picks the group and the next three the bucket. */
+/* Values below SUB have buckets of their own; above, the leading bit picks the group and the next
+ * three the bucket. */
 static inline unsigned tri__histogram_bucket(uint64_t ns)
 {
     if (ns < TRI__HISTOGRAM_SUB)
@@ -90,7 +93,8 @@ static inline uint64_t tri__histogram_max(const struct tri__histogram *histogram
     return tri__load_relaxed(&histogram->max);
 }
 
-/* How many of count values, at least one, a quantile asks for: the smallest whole number not below quantile * count. */
+/* How many of count values, at least one, a quantile asks for: the smallest whole number not below
+ * quantile * count. */
 static inline uint64_t tri__histogram_rank(double quantile, uint64_t count)
 {
     double wanted = quantile * (double)count;
@@ -101,7 +105,8 @@ static inline uint64_t tri__histogram_rank(double quantile, uint64_t count)
     return rank < count ? rank : count;
 }
 
-/* A duration that the share quantile (0 to 1) of all recorded ones does not exceed; 0 when nothing was recorded. */
+/* A duration that the share quantile (0 to 1) of all recorded ones does not exceed; 0 when nothing
+ * was recorded. */
 static inline uint64_t tri__histogram_percentile(const struct tri__histogram *histogram,
                                                  double quantile)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* base/os.h: all that tricolor asks of the operating system; one os_<name>.c answers it.
  *
- * Sizes and addresses of memory calls are multiples of the OS page. Threads: any, unless said otherwise. */
+ * Sizes and addresses of memory calls are multiples of the OS page. Threads: any, unless said
+ * otherwise. */
 #ifndef TRI__BASE_OS_H
 #define TRI__BASE_OS_H
 
@@ -15,7 +16,8 @@ void *tri__os_reserve(size_t bytes);
 /* Makes a reserved range readable and writable; new pages read zero. 0 or -errno. */
 int tri__os_commit(void *start, size_t bytes);
 
-/* Gives the memory behind a committed range back. The range stays accessible and reads zero afterwards. */
+/* Gives the memory behind a committed range back. The range stays accessible and reads zero
+ * afterwards. */
 void tri__os_decommit(void *start, size_t bytes);
 
 /* Zeroed memory for metadata, backed page by page when first touched; NULL when it can't be had. */
@@ -34,12 +36,13 @@ uint32_t tri__os_tid(void); /* the calling thread's number, as tools show it */
 void tri__os_yield(void);
 void tri__os_sleep(uint64_t ns); /* the whole time, signals or not */
 
-/* The calling thread's stack: low <= any local < high. 0 or -errno. The part below the stack pointer may be unmapped. */
+/* The calling thread's stack: low <= any local < high. 0 or -errno. The part below the stack
+ * pointer may be unmapped. */
 int tri__os_stack_bounds(uintptr_t *low, uintptr_t *high);
 
-/* A joinable thread that takes none of the program's signals, so that no handler of the user's runs on it.
- * The signals of its own faults (SIGSEGV and its kind) stay open: blocked, they would kill without a report.
- * The name is cut to 15 characters. 0 or -errno. */
+/* A joinable thread that takes none of the program's signals, so that no handler of the user's runs
+ * on it. The signals of its own faults (SIGSEGV and its kind) stay open: blocked, they would kill
+ * without a report. The name is cut to 15 characters. 0 or -errno. */
 int tri__os_thread_start(pthread_t *thread, void *(*function)(void *), void *argument,
                          const char *name);
 

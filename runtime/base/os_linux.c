@@ -39,7 +39,7 @@ int tri__os_commit(void *start, size_t bytes)
 
 void tri__os_decommit(void *start, size_t bytes)
 {
-    /* Refused for locked memory (mlockall): it stays resident then, but the promise of zeros is kept. */
+    /* Refused for locked memory (mlockall), which stays resident; the promise of zeros is kept. */
     if (madvise(start, bytes, MADV_DONTNEED) != 0)
         memset(start, 0, bytes);
 }
@@ -48,7 +48,8 @@ void tri__os_unmap(void *start, size_t bytes)
 {
     if (munmap(start, bytes) == 0)
         return;
-    /* The kernel may have no room for one more mapping when a hole is cut. Then the addresses are lost, not the memory. */
+    /* The kernel may have no room for one more mapping when a hole is cut. Then the addresses are
+     * lost, not the memory. */
     if (errno != ENOMEM)
         tri__fatal("munmap(%p, %zu) failed (errno %d)", start, bytes, errno);
     if (madvise(start, bytes, MADV_DONTNEED) != 0)
@@ -175,7 +176,7 @@ static void name_thread(pthread_t thread, const char *name)
 {
     char cut[THREAD_NAME_BYTES] = {0};
     strncpy(cut, name, sizeof cut - 1);
-    (void)pthread_setname_np(thread, cut); /* a name is a kindness to tools; a thread without one works */
+    (void)pthread_setname_np(thread, cut); /* only tools show it: a thread without a name works */
 }
 
 int tri__os_thread_start(pthread_t *thread, void *(*function)(void *), void *argument,

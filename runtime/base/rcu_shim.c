@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* base/rcu_shim.c: the only file that includes liburcu; its functions are called out of line, nothing of it is inlined here.
+/* base/rcu_shim.c: the only file that includes liburcu; its functions are called out of line,
+ * nothing of it is inlined here.
  *
- * TSan cannot see the order a grace period makes, so two static tokens tell it:
- *   reads_done   released before an unlock, acquired after a grace period: reads of the old version come before its reuse.
- *   writes_done  released before a grace period, acquired by the outermost lock: writes before the wait are seen after it.
- * They make TSan believe in grace periods. That these really wait is shown by the poison test in tests/test_shims.c. */
+ * TSan cannot see the order a grace period makes, so static tokens tell it:
+ *   reads_done      released before an unlock, acquired after a grace period: reads of the old
+ *                   version come before its reuse.
+ *   writes_done     released before a grace period, acquired by the outermost lock: what was
+ *                   written before the wait is seen by readers that start after it.
+ *   callbacks_done  released after a callback, acquired by the barrier that waited for it.
+ * They make TSan believe in grace periods. That these really wait is for the poison test in
+ * tests/test_shims.c to find out. */
 #include "base/rcu_shim.h"
 
 #include "base/fatal.h"
@@ -24,6 +29,7 @@ static_assert(alignof(struct rcu_head) <= alignof(struct tri__rcu_head), "misali
 
 static char reads_done;
 static char writes_done;
+static char callbacks_done;
 
 /* Only TSan builds pay for asking; others have nothing to annotate. */
 #ifdef TRI__TSAN
@@ -53,7 +59,8 @@ void tri__rcu_synchronize(void)
     tri__tsan_acquire(&reads_done);
 }
 
-/* liburcu starts one thread for all callbacks at the first call. It must not take the program's signals. */
+/* liburcu starts one thread for all callbacks at the first call. It must not take the program's
+ * signals. */
 static void start_callback_thread(void)
 {
     sigset_t all, before;
@@ -72,7 +79,8 @@ static void run_callback(struct rcu_head *opaque)
     struct tri__rcu_head *head = (struct tri__rcu_head *)opaque;
     tri__tsan_acquire(head); /* pairs with the release in tri__rcu_call */
     tri__tsan_acquire(&reads_done);
-    head->function(head);
+    head->function(head); /* the head may be gone now */
+    tri__tsan_release(&callbacks_done);
 }
 
 void tri__rcu_call(struct tri__rcu_head *head, void (*function)(struct tri__rcu_head *))
@@ -86,4 +94,8 @@ void tri__rcu_call(struct tri__rcu_head *head, void (*function)(struct tri__rcu_
     urcu_bp_call_rcu((struct rcu_head *)head, run_callback);
 }
 
-void tri__rcu_barrier(void) { urcu_bp_barrier(); }
+void tri__rcu_barrier(void)
+{
+    urcu_bp_barrier();
+    tri__tsan_acquire(&callbacks_done);
+}

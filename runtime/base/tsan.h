@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* base/tsan.h: tells ThreadSanitizer of the orderings it cannot see, those made by inline assembly in other libraries.
+/* base/tsan.h: tells ThreadSanitizer of the orderings it cannot see, those made by inline assembly
+ * in other libraries.
  *
- * Each pair is trust: TSan believes it and no longer checks it. So they stand only in ck_shim.h and rcu_shim.c, where the
- * library documents the order. A token is a static object, or lives in memory that is never given back while it is used. */
+ * Each pair is trust: TSan believes it and no longer checks it. So they stand only in ck_shim.h and
+ * rcu_shim.c, where the library documents the order. A token is a static object, or lives in memory
+ * that is never given back while it is used. */
 #ifndef TRI__BASE_TSAN_H
 #define TRI__BASE_TSAN_H
 
