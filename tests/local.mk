@@ -1,13 +1,52 @@
 # SPDX-License-Identifier: MIT
-# Tests. A unit test of a module is one line in the list `unit_tests`.
+# Tests. The unit test of a module is one line in the list `unit_tests`.
 
-# What every test is linked with, unless it says otherwise: all objects, hidden ones included.
+# What every program is linked with, unless it says otherwise: all objects, hidden ones included.
 LDADD = libtricolor_internal.la $(CHECK_LIBS)
 
 # Each `%D%/test_module` is built from `%D%/test_module.c`, which uses Check.
 unit_tests =
 
+# Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
+script_tests =
+script_tests += %D%/test_exports.sh
+script_tests += %D%/test_headers.sh
+script_tests += %D%/test_sanitizers.sh
+script_tests += %D%/test_smallest_program.sh
+
+# Programs that scripts run.
+script_programs =
+script_programs += %D%/known_faults
+tests_known_faults_LDADD =
+
+EXTRA_DIST += $(script_tests)
+EXTRA_DIST += %D%/smallest_program.c
+EXTRA_DIST += %D%/tsan.supp
+
 if HAVE_CHECK
-check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests)
+check_PROGRAMS += $(unit_tests) $(script_programs)
+TESTS += $(unit_tests) $(script_tests)
+else
+check-local:
+	@echo "make check is disabled: install Debian package check, then run configure again" >&2; exit 1
+endif
+
+TEST_EXTENSIONS = .sh
+SH_LOG_COMPILER = $(SHELL)
+
+# A sanitizer slows a test down: Check waits longer for it. What the user has set comes last and wins.
+AM_TESTS_ENVIRONMENT = \
+	CC='$(CC)'; CXX='$(CXX)'; MAKE='$(MAKE)'; NM='$(NM)'; PKG_CONFIG='$(PKG_CONFIG)'; \
+	TRI_SRCDIR='$(abs_top_srcdir)'; TRI_BUILDDIR='$(abs_top_builddir)'; \
+	TRI_LIBDIR='$(libdir)'; TRI_PKGCONFIGDIR='$(pkgconfigdir)'; \
+	TRI_HEADERS='$(include_HEADERS) $(tricolorinclude_HEADERS)'; \
+	TRI_SANITIZERS='$(sanitizers)'; \
+	export CC CXX MAKE NM PKG_CONFIG; \
+	export TRI_SRCDIR TRI_BUILDDIR TRI_LIBDIR TRI_PKGCONFIGDIR TRI_HEADERS TRI_SANITIZERS;
+if ENABLE_SANITIZER
+AM_TESTS_ENVIRONMENT += \
+	CK_TIMEOUT_MULTIPLIER="$${CK_TIMEOUT_MULTIPLIER:-10}"; \
+	TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/%D%/tsan.supp:$$TSAN_OPTIONS"; \
+	UBSAN_OPTIONS="print_stacktrace=1:$$UBSAN_OPTIONS"; \
+	export CK_TIMEOUT_MULTIPLIER TSAN_OPTIONS UBSAN_OPTIONS;
 endif

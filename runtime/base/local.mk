@@ -2,7 +2,21 @@
 # The lowest floor: atomics, the operating system, errors, doors to other libraries. One file a line.
 
 libtricolor_internal_la_SOURCES += %D%/atomic.h
+libtricolor_internal_la_SOURCES += %D%/ck_shim.h
+libtricolor_internal_la_SOURCES += %D%/config.c
+libtricolor_internal_la_SOURCES += %D%/config.h
+libtricolor_internal_la_SOURCES += %D%/fatal.c
+libtricolor_internal_la_SOURCES += %D%/fatal.h
+libtricolor_internal_la_SOURCES += %D%/fault.c
+libtricolor_internal_la_SOURCES += %D%/fault.h
+libtricolor_internal_la_SOURCES += %D%/futex.h
+libtricolor_internal_la_SOURCES += %D%/histogram.h
+libtricolor_internal_la_SOURCES += %D%/os.h
+libtricolor_internal_la_SOURCES += %D%/os_linux.c
+libtricolor_internal_la_SOURCES += %D%/rcu_shim.c
+libtricolor_internal_la_SOURCES += %D%/rcu_shim.h
+libtricolor_internal_la_SOURCES += %D%/tsan.h
 
 # CK synchronizes in inline assembly, which TSan cannot see. Its one user is compiled without TSan, as
 # a compiled libck would be, and tells TSan what happened by annotations.
-#libtricolor_uninstrumented_la_SOURCES += %D%/ck_shim.c
+libtricolor_uninstrumented_la_SOURCES += %D%/ck_shim.c

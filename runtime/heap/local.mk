@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: MIT
 # Pages, spans, size classes and allocation. One file a line.
 
+libtricolor_internal_la_SOURCES += %D%/size_class.h
+libtricolor_internal_la_SOURCES += %D%/size_class_table.c

@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# libtricolor.so defines nothing visible but its own names, and needs nothing of libck at run time.
+set -eu
+
+library=$TRI_BUILDDIR/.libs/libtricolor.so
+if [ -n "$TRI_SANITIZERS" ] || [ ! -e "$library" ]; then
+    echo "SKIP: no plain shared library in this build"
+    exit 77
+fi
+
+failures=0
+foreign=$($NM -D --defined-only "$library" | awk '$NF !~ /^tri_/ { print $NF }')
+if [ -n "$foreign" ]; then
+    echo "FAILED: visible names without our prefix:" "$foreign"
+    failures=1
+fi
+borrowed=$($NM -D --undefined-only "$library" | awk '$NF ~ /^ck_/ { print $NF }')
+if [ -n "$borrowed" ]; then
+    echo "FAILED: functions of libck, which we do not link:" "$borrowed"
+    failures=1
+fi
+[ "$failures" -eq 0 ]
