@@ -31,14 +31,3 @@ void tri__page_cache_flush(struct tri__page_heap *heap, struct tri__page_cache *
         tri__page_heap_return_window(heap, cache->base, cache->vacant, cache->dirty);
     *cache = (struct tri__page_cache){.vacant = 0};
 }
-
-bool tri__page_alloc(struct tri__page_heap *heap, struct tri__page_cache *cache, size_t npages,
-                     uintptr_t *address, bool *dirty)
-{
-    if (npages > TRI__PAGE_CACHE_MAX)
-        return tri__page_heap_alloc(heap, npages, address, dirty);
-    if (tri__page_cache_is_empty(cache) && !tri__page_heap_fill_cache(heap, cache))
-        return false;
-    return tri__page_cache_alloc(cache, npages, address, dirty) ||
-           tri__page_heap_alloc(heap, npages, address, dirty);
-}

@@ -12,7 +12,7 @@
 
 /* Runs above this size come from the heap: they would use a window up too soon, and leave it in
  * bits. */
-#define TRI__PAGE_CACHE_MAX 16u
+#define TRI__PAGE_CACHE_MAX_PAGES 16u
 
 struct tri__page_cache {
     uintptr_t base;  /* of the window */
@@ -35,10 +35,5 @@ bool tri__page_heap_fill_cache(struct tri__page_heap *heap, struct tri__page_cac
 
 /* Gives all pages back and leaves the cache empty. */
 void tri__page_cache_flush(struct tri__page_heap *heap, struct tri__page_cache *cache);
-
-/* Takes pages from the cache where it can serve, filling it if it is empty, and else from the heap.
- * They are freed with tri__page_heap_free(), wherever they come from. false: out of memory. */
-bool tri__page_alloc(struct tri__page_heap *heap, struct tri__page_cache *cache, size_t npages,
-                     uintptr_t *address, bool *dirty);
 
 #endif

@@ -25,9 +25,9 @@ static size_t address_to_page(const struct tri__page_heap *heap, uintptr_t addre
 {
     uintptr_t offset = address - heap->base;
     size_t page = offset >> TRI__PAGE_SHIFT;
-    size_t limit = heap->next_chunk * TRI__CHUNK_PAGES;
+    size_t end = heap->next_chunk * TRI__CHUNK_PAGES;
     TRI__ASSERT(offset % TRI__PAGE_BYTES == 0);
-    TRI__ASSERT(page < limit && npages >= 1 && npages <= limit - page);
+    TRI__ASSERT(page < end && npages >= 1 && npages <= end - page);
     return page;
 }
 
@@ -138,7 +138,7 @@ bool tri__page_heap_commit_locked(struct tri__page_heap *heap, size_t first_chun
     size_t pages = chunks * TRI__CHUNK_PAGES;
     if (first_chunk > heap->reserved_chunks || chunks > heap->reserved_chunks - first_chunk)
         return false;
-    if (pages > heap->cap_pages || heap->committed_pages > heap->cap_pages - pages)
+    if (pages > heap->limit_pages || heap->committed_pages > heap->limit_pages - pages)
         return false;
     uintptr_t start = page_to_address(heap, first_chunk * TRI__CHUNK_PAGES);
     if (heap->commit((void *)start, chunks * TRI__CHUNK_BYTES) != 0)
@@ -318,10 +318,10 @@ void tri__page_heap_return_window(struct tri__page_heap *heap, uintptr_t window,
     tri__page_heap_unlock(heap);
 }
 
-void tri__page_heap_set_cap(struct tri__page_heap *heap, size_t pages)
+void tri__page_heap_set_limit(struct tri__page_heap *heap, size_t pages)
 {
     tri__page_heap_lock(heap);
-    heap->cap_pages = pages;
+    heap->limit_pages = pages;
     tri__page_heap_unlock(heap);
 }
 
@@ -376,7 +376,7 @@ bool tri__page_heap_init(struct tri__page_heap *heap, uintptr_t base, size_t res
     heap->base = base;
     heap->reserved_chunks = reserved_pages / TRI__CHUNK_PAGES;
     heap->commit = commit;
-    heap->cap_pages = SIZE_MAX;
+    heap->limit_pages = SIZE_MAX;
     shape_levels(heap);
     heap->metadata_bytes = metadata_bytes(heap);
     heap->metadata = tri__os_map(heap->metadata_bytes);
@@ -388,8 +388,10 @@ bool tri__page_heap_init(struct tri__page_heap *heap, uintptr_t base, size_t res
     return true;
 }
 
-void tri__page_heap_destroy(struct tri__page_heap *heap)
+void tri__page_heap_release(struct tri__page_heap *heap)
 {
+    if (heap->metadata == NULL)
+        return;
     int error = pthread_mutex_destroy(&heap->lock);
     TRI__ASSERT(error == 0);
     tri__os_unmap(heap->metadata, heap->metadata_bytes);

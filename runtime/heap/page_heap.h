@@ -21,7 +21,7 @@
 #include "heap/page_bits.h"
 
 #define TRI__SUMMARY_FANOUT 32u
-#define TRI__SUMMARY_TOP 64u    /* the highest level has at most so many entries */
+#define TRI__SUMMARY_TOP 64u   /* the highest level has at most so many entries */
 #define TRI__SUMMARY_LEVELS 5u /* enough for 2^32 pages; a range of 256 GiB has 3 */
 
 struct tri__page_chunk {
@@ -50,8 +50,8 @@ struct tri__page_heap {
     pthread_mutex_t lock; /* protects everything below; the counters are read without it */
 
     /* [lock] */
-    size_t next_chunk; /* chunks from here on are not committed */
-    size_t cap_pages;  /* the heap does not grow beyond it */
+    size_t next_chunk;  /* chunks from here on are not committed */
+    size_t limit_pages; /* the heap does not grow beyond it */
 
     /* atomic, written under the lock */
     size_t committed_pages;
@@ -63,11 +63,12 @@ struct tri__page_heap {
 bool tri__page_heap_init(struct tri__page_heap *heap, uintptr_t base, size_t reserved_pages,
                          int (*commit)(void *start, size_t bytes));
 
-/* Frees the metadata. The range itself is the caller's. */
-void tri__page_heap_destroy(struct tri__page_heap *heap);
+/* Frees the metadata; nothing to do if init failed or never ran on this zeroed heap. The range
+ * itself is the caller's. */
+void tri__page_heap_release(struct tri__page_heap *heap);
 
 /* Takes npages (>= 1) consecutive pages. *dirty: some of them may hold old bytes; else all read
- * zero. false: out of range, over the cap, or the commit failed; then nothing has changed. */
+ * zero. false: out of range, over the limit, or the commit failed; then nothing has changed. */
 bool tri__page_heap_alloc(struct tri__page_heap *heap, size_t npages, uintptr_t *address,
                           bool *dirty);
 
@@ -85,7 +86,7 @@ void tri__page_heap_return_window(struct tri__page_heap *heap, uintptr_t window,
                                   uint64_t dirty);
 
 /* Limits how much may be committed; what is committed already stays usable. SIZE_MAX: no limit. */
-void tri__page_heap_set_cap(struct tri__page_heap *heap, size_t pages);
+void tri__page_heap_set_limit(struct tri__page_heap *heap, size_t pages);
 
 /* Recent values, without the lock. */
 static inline size_t tri__page_heap_committed(const struct tri__page_heap *heap)
