@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What the runtime asks of a type descriptor: is it sound, does it have pointers, and which words
+ * are they.
+ *
+ * Owns: the masks that byte masks are turned into; made once a type, kept for the process's life.
+ * Threads: any, without locks.
+ * See: docs/architecture.md#layout */
+#ifndef TRI__LAYOUT_TYPE_H
+#define TRI__LAYOUT_TYPE_H
+
+#include <tricolor/type.h>
+
+#include "base/atomic.h"
+
+/* The message for a descriptor that breaks a rule of tricolor/type.h; NULL if it keeps them all.
+ * The fields for inline allocation are not looked at. */
+const char *tri__type_check(const tri_type *type);
+
+int tri__type_prepare_slow(const tri_type *type);
+
+/* The mask, one bit a word, of ptr_bytes; NULL if the type is leaf or out of memory. After it was
+ * not NULL once it never is again. */
+const uint64_t *tri__type_mask(const tri_type *type);
+
+/* 64 bits of the mask: bit k is word 64 * index + k. 0 past ptr_bytes. Never fails, though it is
+ * slow for a byte mask that was not turned into bits for lack of memory. */
+uint64_t tri__type_mask_word(const tri_type *type, size_t index);
+
+/* False: no object of this type, however long, has a pointer in it. */
+static inline bool tri__type_is_pointerful(const tri_type *type)
+{
+    return type->ptr_bytes != 0 || (type->tail != NULL && type->tail->ptr_bytes != 0);
+}
+
+/* Does an object of `bytes` bytes, the footer not counted, need a type footer? */
+static inline bool tri__type_wants_footer(const tri_type *type, size_t bytes)
+{
+    return bytes > TRI__BITMAP_BYTES && tri__type_is_pointerful(type);
+}
+
+/* To be called before the first object of a type is laid out; cheap enough for each. Fatal for a
+ * descriptor that breaks the rules; -ENOMEM if there is no memory for the type's mask, else 0. */
+static inline int tri__type_prepare(const tri_type *type)
+{
+    bool plain = type->flags == 0 && type->tail == NULL && type->ptr_bytes != 0;
+    bool whole = (type->size | type->ptr_bytes) % TRI_WORD == 0 && type->ptr_bytes <= type->size;
+
+    if (TRI__LIKELY(plain && whole && type->gc_data != NULL))
+        return 0;
+    return tri__type_prepare_slow(type);
+}
+
+#endif
