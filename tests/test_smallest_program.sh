@@ -26,7 +26,7 @@ export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
 export LD_LIBRARY_PATH="$root$TRI_LIBDIR${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 
 # Flags are lists of words by nature.
-# shellcheck disable=SC2086
+# shellcheck disable=SC2046,SC2086
 build_and_run() # build_and_run <name> <libraries> <compiler and options>
 {
     echo "== $1"

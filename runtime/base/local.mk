@@ -17,6 +17,7 @@ libtricolor_internal_la_SOURCES += %D%/rcu_shim.c
 libtricolor_internal_la_SOURCES += %D%/rcu_shim.h
 libtricolor_internal_la_SOURCES += %D%/tsan.h
 
-# CK synchronizes in inline assembly, which TSan cannot see. Its one user is compiled without TSan, as
-# a compiled libck would be, and tells TSan what happened by annotations.
+# CK synchronizes in inline assembly, which TSan cannot see, and counts in a pointer that begins as NULL,
+# which UBSan resents. Its one user is compiled without sanitizers, as a compiled libck would be, and
+# ck_shim.h tells TSan what happened by annotations.
 libtricolor_uninstrumented_la_SOURCES += %D%/ck_shim.c
