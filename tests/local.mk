@@ -6,10 +6,12 @@ LDADD = libtricolor_internal.la $(CHECK_LIBS)
 
 # Each `%D%/test_module` is built from `%D%/test_module.c`, which uses Check.
 unit_tests =
+unit_tests += %D%/test_size_class
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
 script_tests =
 script_tests += %D%/test_exports.sh
+script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_headers.sh
 script_tests += %D%/test_sanitizers.sh
 script_tests += %D%/test_smallest_program.sh

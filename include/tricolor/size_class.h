@@ -78,4 +78,6 @@
      (size_class) == 64u ? 24576u : (size_class) == 65u ? 27264u : \
      (size_class) == 66u ? 28672u : (size_class) == 67u ? 32768u : 0u)
 
+TRI__STATIC_ASSERT(TRI__SIZE_CLASS(TRI__SMALL_MAX) == TRI__SIZE_CLASSES - 1, "folds");
+
 #endif
