@@ -1,3 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Types, heap bitmaps and the walk over pointers of an object. One file a line.
 
+
+libtricolor_internal_la_SOURCES += %D%/bits.h
+libtricolor_internal_la_SOURCES += %D%/heap_bits.c
+libtricolor_internal_la_SOURCES += %D%/heap_bits.h
+libtricolor_internal_la_SOURCES += %D%/oracle.c
+libtricolor_internal_la_SOURCES += %D%/oracle.h
+libtricolor_internal_la_SOURCES += %D%/type.c
+libtricolor_internal_la_SOURCES += %D%/type.h
+libtricolor_internal_la_SOURCES += %D%/type_pointers.c
+libtricolor_internal_la_SOURCES += %D%/type_pointers.h

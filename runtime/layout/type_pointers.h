@@ -21,10 +21,10 @@
 #include "layout/type.h"
 
 struct tri__type_pointers {
-    uint64_t mask;        /* bit k: the word at address + 8 k is a pointer and was not visited yet */
+    uint64_t mask;        /* bit k: the word at address + 8 k is a pointer not visited yet */
     uintptr_t address;    /* of the window that mask is about */
     uintptr_t limit;      /* no word at or past it is visited */
-    uintptr_t element;    /* where the element in the window begins; in a small type's, the window */
+    uintptr_t element;    /* large type: where the element begins; small: the same as address */
     const tri_type *type; /* what follows the window; NULL: nothing */
     uint64_t pattern;     /* small type: the mask of each window */
     size_t window;        /* small type: its bytes, a multiple of the type's size. Large type: 0 */
