@@ -31,22 +31,23 @@ TRI_API void tri_handle_set(tri_handle *handle, void *p);
 /* Gives the handle back. Freeing one twice is fatal; freeing NULL does nothing. */
 TRI_API void tri_handle_free(tri_handle *handle);
 
-#ifndef TRI_IMPLEMENTATION
 /* Announces the TRI_ROOT variables of the executable or shared object this header is compiled into; twice does no harm. */
 TRI_API void tri__module_add(void *start, void *stop);
 TRI_API void tri__module_remove(void *start);
+
+#ifndef TRI_IMPLEMENTATION
 extern char __start_tri_roots[] __attribute__((weak, visibility("hidden")));
 extern char __stop_tri_roots[] __attribute__((weak, visibility("hidden")));
 
 __attribute__((constructor)) static void tri__module_enter(void)
 {
-    if (__start_tri_roots != __stop_tri_roots)
+    if (&__start_tri_roots[0] != &__stop_tri_roots[0])
         tri__module_add(__start_tri_roots, __stop_tri_roots);
 }
 
 __attribute__((destructor)) static void tri__module_leave(void)
 {
-    if (__start_tri_roots != __stop_tri_roots)
+    if (&__start_tri_roots[0] != &__stop_tri_roots[0])
         tri__module_remove(__start_tri_roots);
 }
 #endif
