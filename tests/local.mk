@@ -6,6 +6,10 @@ LDADD = libtricolor_internal.la $(CHECK_LIBS)
 
 # Each `%D%/test_module` is built from `%D%/test_module.c`, which uses Check.
 unit_tests =
+unit_tests += %D%/test_page_bits
+unit_tests += %D%/test_page_cache
+unit_tests += %D%/test_page_heap
+unit_tests += %D%/test_page_heap_random
 unit_tests += %D%/test_size_class
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
@@ -22,6 +26,7 @@ script_programs += %D%/known_faults
 tests_known_faults_LDADD =
 
 EXTRA_DIST += $(script_tests)
+EXTRA_DIST += %D%/pages.h
 EXTRA_DIST += %D%/smallest_program.c
 EXTRA_DIST += %D%/tsan.supp
 
