@@ -13,7 +13,6 @@
 /* A percentage of any heap size stays far from the end of 64 bits. */
 #define PERCENT_MAX 1000000
 #define MARKERS_MAX 1024u
-#define SIGNAL_MAX 64
 #define RESERVE_MIN ((size_t)4 << 20)
 #define RESERVE_MAX ((size_t)64 << 40)
 
@@ -53,7 +52,8 @@ static bool signal_is_good(int number)
     case SIGABRT:
         return false;
     default:
-        return number >= -1 && number <= SIGNAL_MAX;
+        /* Between the classic signals and SIGRTMIN lie those the C library keeps for itself. */
+        return (number >= -1 && number <= SIGSYS) || (number >= SIGRTMIN && number <= SIGRTMAX);
     }
 }
 

@@ -21,3 +21,5 @@ libtricolor_internal_la_SOURCES += %D%/tsan.h
 # which UBSan resents. Its one user is compiled without sanitizers, as a compiled libck would be, and
 # ck_shim.h tells TSan what happened by annotations.
 libtricolor_uninstrumented_la_SOURCES += %D%/ck_shim.c
+libtricolor_internal_la_SOURCES += %D%/cgroup.c
+libtricolor_internal_la_SOURCES += %D%/cgroup.h

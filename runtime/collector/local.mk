@@ -1,3 +1,12 @@
 # SPDX-License-Identifier: MIT
 # The cycle: marker, sweep and trigger. One file a line.
-
+libtricolor_internal_la_SOURCES += %D%/assist.c
+libtricolor_internal_la_SOURCES += %D%/assist.h
+libtricolor_internal_la_SOURCES += %D%/cycle.c
+libtricolor_internal_la_SOURCES += %D%/cycle.h
+libtricolor_internal_la_SOURCES += %D%/marker.c
+libtricolor_internal_la_SOURCES += %D%/marker.h
+libtricolor_internal_la_SOURCES += %D%/pace.c
+libtricolor_internal_la_SOURCES += %D%/pace.h
+libtricolor_internal_la_SOURCES += %D%/work.c
+libtricolor_internal_la_SOURCES += %D%/work.h

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* Barrier buffers: exchange, draining, and the way out when there is no memory for one.
+ *
+ * Owns: the stacks of full and empty buffers. Locks: drain_lock (a leaf: nothing is taken under it), held by consumers for
+ * the time of copying one buffer's entries; by a mutator only when memory for buffers has run out. */
+#include "barrier/buffer.h"
+
+#include <pthread.h>
+
+#include "base/fatal.h"
+#include "base/os.h"
+#include "heap/resolve.h"
+
+#define SLAB_BUFFERS 16
+
+struct slab {
+    struct slab *next;
+    struct tri__buffer buffers[SLAB_BUFFERS];
+};
+
+static struct tri__stack full, empty;
+static struct slab *slabs;        /* atomic */
+static uint32_t full_count;       /* atomic */
+static uint64_t exchanged_count;  /* atomic */
+static uint32_t overflowed;       /* atomic */
+static bool is_open;              /* [drain_lock] */
+static pthread_mutex_t drain_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* What a thread holds before its first barrier: always full, so the first entry exchanges it. Never written. */
+static struct tri__buffer nobody = {.count = TRI__BUFFER_ENTRIES, .drained = TRI__BUFFER_ENTRIES};
+
+static struct tri__buffer *buffer_of(struct tri__stack_entry *link)
+{
+    return (struct tri__buffer *)(void *)link; /* link is the first member */
+}
+
+static void recycle(struct tri__buffer *buffer)
+{
+    tri__store_relaxed(&buffer->count, 0);
+    buffer->drained = 0;
+    tri__stack_push(&empty, &buffer->link);
+}
+
+static bool slab_new(void)
+{
+    struct slab *slab = tri__os_map(sizeof *slab);
+
+    if (slab == NULL)
+        return false;
+    slab->next = tri__load_relaxed(&slabs);
+    while (!tri__cas_acqrel(&slabs, &slab->next, slab)) /* rel -> acq in tri__buffers_release() */
+        continue;
+    for (int i = 0; i < SLAB_BUFFERS; i++)
+        recycle(&slab->buffers[i]);
+    return true;
+}
+
+static struct tri__buffer *take_empty(void)
+{
+    struct tri__stack_entry *link = tri__stack_pop(&empty);
+
+    while (link == NULL && slab_new())
+        link = tri__stack_pop(&empty);
+    return link == NULL ? NULL : buffer_of(link);
+}
+
+void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier)
+{
+    tri__cache_init(&writer->cache, phase);
+    writer->cache.front.barrier = barrier;
+    writer->buffer = &nobody;
+}
+
+static void push_full(struct tri__buffer *buffer)
+{
+    tri__fetch_add_relaxed(&full_count, 1);
+    tri__fetch_add_relaxed(&exchanged_count, 1);
+    tri__stack_push(&full, &buffer->link);
+}
+
+void tri__overflow_note(uintptr_t value)
+{
+    struct tri__ref ref;
+
+    if (tri__resolve(value, &ref) && tri__mark(&ref))
+        tri__store_release(&overflowed, 1); /* rel -> acq in tri__overflow_take() */
+}
+
+bool tri__overflow_take(void)
+{
+    return tri__load_relaxed(&overflowed) != 0 && tri__exchange_acquire(&overflowed, 0) != 0;
+}
+
+static void overflow_entry_locked(uintptr_t value, void *unused)
+{
+    (void)unused;
+    if (is_open)
+        tri__overflow_note(value);
+}
+
+void tri__buffers_open(void)
+{
+    pthread_mutex_lock(&drain_lock);
+    is_open = true;
+    pthread_mutex_unlock(&drain_lock);
+}
+
+bool tri__buffers_close(void)
+{
+    bool quiet;
+
+    pthread_mutex_lock(&drain_lock);
+    quiet = tri__load_relaxed(&overflowed) == 0;
+    is_open = !quiet;
+    pthread_mutex_unlock(&drain_lock);
+    return quiet;
+}
+
+/* Gives every entry that nobody has taken yet to `take`. */
+static size_t take_entries_locked(struct tri__buffer *buffer, tri__buffer_take *take, void *argument)
+{
+    uint32_t count = tri__load_acquire(&buffer->count); /* acq <- rel in tri__buffer_push() */
+    uint32_t first = buffer->drained;
+
+    for (uint32_t i = first; i < count; i++)
+        take(tri__load_relaxed(&buffer->entries[i]), argument);
+    buffer->drained = count;
+    return count - first;
+}
+
+/* No memory for another buffer: mark what this one holds, note that grey objects are about, and use it again. */
+static void empty_in_place(struct tri__buffer *buffer)
+{
+    pthread_mutex_lock(&drain_lock);
+    take_entries_locked(buffer, overflow_entry_locked, NULL);
+    buffer->drained = 0;
+    tri__store_relaxed(&buffer->count, 0);
+    pthread_mutex_unlock(&drain_lock);
+}
+
+static void overflow_value(uintptr_t value)
+{
+    pthread_mutex_lock(&drain_lock);
+    overflow_entry_locked(value, NULL);
+    pthread_mutex_unlock(&drain_lock);
+}
+
+void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value)
+{
+    struct tri__buffer *old = writer->buffer, *fresh = take_empty();
+
+    if (fresh != NULL) {
+        tri__store_release(&writer->buffer, fresh); /* rel -> acq in tri__buffer_drain_writer() */
+        if (old != &nobody)
+            push_full(old);
+    } else if (old != &nobody) {
+        empty_in_place(old);
+    } else {
+        overflow_value(value);
+        return;
+    }
+    tri__buffer_push(writer, value);
+}
+
+void tri__buffer_surrender(struct tri__writer *writer)
+{
+    struct tri__buffer *buffer = writer->buffer;
+
+    tri__store_release(&writer->buffer, &nobody);
+    if (buffer == &nobody)
+        return;
+    if (buffer->count != 0)
+        push_full(buffer);
+    else
+        recycle(buffer);
+}
+
+void tri__buffer_reset(struct tri__writer *writer)
+{
+    if (writer->buffer == &nobody)
+        return;
+    tri__store_relaxed(&writer->buffer->count, 0);
+    writer->buffer->drained = 0;
+}
+
+/* The lock keeps a buffer that the thread gives away meanwhile from being recycled under our eyes. */
+size_t tri__buffer_drain_writer(struct tri__writer *writer, tri__buffer_take *take, void *argument)
+{
+    struct tri__buffer *buffer;
+    size_t count = 0;
+
+    pthread_mutex_lock(&drain_lock);
+    buffer = tri__load_acquire(&writer->buffer);
+    if (buffer != &nobody)
+        count = take_entries_locked(buffer, take, argument);
+    pthread_mutex_unlock(&drain_lock);
+    return count;
+}
+
+static struct tri__buffer *pop_full(void)
+{
+    struct tri__stack_entry *link = tri__stack_pop(&full);
+
+    if (link == NULL)
+        return NULL;
+    tri__fetch_sub_relaxed(&full_count, 1);
+    return buffer_of(link);
+}
+
+/* A buffer may have been drained to its end while its thread still held it: go on to the next one then. */
+size_t tri__buffer_drain_full(tri__buffer_take *take, void *argument)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&drain_lock);
+    while (count == 0) {
+        struct tri__buffer *buffer = pop_full();
+
+        if (buffer == NULL)
+            break;
+        count = take_entries_locked(buffer, take, argument);
+        recycle(buffer);
+    }
+    pthread_mutex_unlock(&drain_lock);
+    return count;
+}
+
+void tri__buffer_discard_full(void)
+{
+    struct tri__buffer *buffer;
+
+    pthread_mutex_lock(&drain_lock);
+    while ((buffer = pop_full()) != NULL)
+        recycle(buffer);
+    pthread_mutex_unlock(&drain_lock);
+}
+
+uint32_t tri__buffers_full(void)
+{
+    return tri__load_relaxed(&full_count);
+}
+
+uint64_t tri__buffers_exchanged(void)
+{
+    return tri__load_relaxed(&exchanged_count);
+}
+
+void tri__buffers_release(void)
+{
+    struct slab *slab = tri__load_acquire(&slabs);
+
+    while (slab != NULL) {
+        struct slab *next = slab->next;
+
+        tri__os_unmap(slab, sizeof *slab);
+        slab = next;
+    }
+    slabs = NULL;
+    tri__stack_init(&full);
+    tri__stack_init(&empty);
+    full_count = 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Barrier buffers: what mutators shade, on its way to the markers.
+ *
+ * One producer, the thread that holds the buffer, appends entries and publishes the count; one consumer at a time, whoever holds the
+ * drain lock, takes entries while the producer goes on [inv.buffer.spsc]. A full buffer is pushed onto a lock-free
+ * stack and an empty one taken in its place: a mutator never waits in a barrier. Buffers are type-stable: never unmapped
+ * before shutdown, so a consumer may look at one that its thread has just given away.
+ * Entries are unfiltered words, but never NULL; the markers resolve them.
+ * See: docs/architecture.md "Barrier". */
+#ifndef TRI__BARRIER_BUFFER_H
+#define TRI__BARRIER_BUFFER_H
+
+#include "base/atomic.h"
+#include "heap/cache.h"
+
+#define TRI__BUFFER_ENTRIES 512u
+
+struct tri__buffer {
+    struct tri__stack_entry link;
+    uint32_t count;   /* atomic: written by the producer (release), read by the consumer (acquire) */
+    uint32_t drained; /* [drain lock]: entries before it have been taken */
+    uintptr_t entries[TRI__BUFFER_ENTRIES]; /* atomic */
+};
+
+/* What the barrier knows of a thread; its first part is what the heap knows. */
+struct tri__writer {
+    struct tri__cache cache;
+    struct tri__buffer *buffer; /* atomic: the consumer reads it (acquire). Never NULL: a full one that is nobody's at first */
+};
+
+void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier);
+
+/* Exchanges the thread's full buffer for an empty one and appends `value`. Never fails: without memory for a buffer the
+ * old one is emptied by marking what it holds (tri__overflow_note). */
+void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value);
+
+/* Hands a value to the markers. Producer only. */
+static inline void tri__buffer_push(struct tri__writer *writer, uintptr_t value)
+{
+    struct tri__buffer *buffer = writer->buffer;
+    uint32_t count = buffer->count;
+
+    if (TRI__UNLIKELY(count == TRI__BUFFER_ENTRIES)) {
+        tri__buffer_push_slow(writer, value);
+        return;
+    }
+    tri__store_relaxed(&buffer->entries[count], value);
+    tri__store_release(&buffer->count, count + 1); /* rel -> acq in take_entries() */
+}
+
+/* Shades a value: NULL is dropped here, all else is the markers' business. */
+static inline void tri__shade(struct tri__writer *writer, uintptr_t value)
+{
+    if (value != 0)
+        tri__buffer_push(writer, value);
+}
+
+/* Gives the thread's buffer to the markers, full or not: the thread is leaving. Producer. */
+void tri__buffer_surrender(struct tri__writer *writer);
+
+/* Forgets what the thread's buffer holds. Only while no mark is running for any thread. Producer. */
+void tri__buffer_reset(struct tri__writer *writer);
+
+/* Consumers. `take` gets each entry once; both return how many there were. */
+typedef void tri__buffer_take(uintptr_t value, void *argument);
+size_t tri__buffer_drain_writer(struct tri__writer *writer, tri__buffer_take *take, void *argument);
+size_t tri__buffer_drain_full(tri__buffer_take *take, void *argument); /* one full buffer; 0: there is none */
+
+/* Throws full buffers away: the mark is over, and what they hold is marked. */
+void tri__buffer_discard_full(void);
+
+/* Full buffers that wait for a marker: a recent value. */
+uint32_t tri__buffers_full(void);
+uint64_t tri__buffers_exchanged(void); /* ever */
+
+/* Set when an object was marked without anybody noting that it is grey, for lack of memory: marked objects must be walked.
+ * Markers; and mutators through tri__buffer_push_slow(), which does so only while buffers are open. */
+void tri__overflow_note(uintptr_t value);
+bool tri__overflow_take(void);
+
+/* Coordinator: buffers open before H1 and close with the verdict. From then on all that is shaded is marked, and a stray word in a
+ * buffer must not mark anything any more: spans are swept. false: something overflowed at the last moment; still open. */
+void tri__buffers_open(void);
+bool tri__buffers_close(void);
+
+/* The drain lock around fork and at shutdown. */
+void tri__buffers_release(void);
+
+#endif

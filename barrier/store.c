@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* The slow halves of single-word stores: a mark is running for this thread, or the thread is not attached yet.
+ *
+ * Hybrid barrier: the old value, whose last path from the heap may be the one this store cuts, and the new value, which a
+ * stack not scanned yet may be the only one to hold, are both shaded, before the store [inv.barrier.hybrid]. From the test
+ * of the barrier byte to the store there is no safepoint, so the collector cannot change phase for this thread in between [inv.barrier.window]. */
+#include <tricolor/barrier.h>
+
+#include "barrier/buffer.h"
+#include "base/fault.h"
+
+/* Attaches the thread if need be; NULL when no mark is running for it after all. */
+static struct tri__writer *shading_writer(void)
+{
+    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
+        tri__heap.hooks.attach();
+    return tri__self->barrier == TRI__BARRIER_IDLE ? NULL : (struct tri__writer *)tri__self;
+}
+
+static void shade_old(struct tri__writer *writer, uintptr_t value)
+{
+    if (!tri__fault(TRI__FAULT_DROP_OLD))
+        tri__shade(writer, value);
+}
+
+static void shade_new(struct tri__writer *writer, uintptr_t value)
+{
+    if (!tri__fault(TRI__FAULT_DROP_NEW))
+        tri__shade(writer, value);
+}
+
+void tri__store_slow(void *slot, uintptr_t value)
+{
+    struct tri__writer *writer = shading_writer();
+    uintptr_t *word = slot;
+
+    if (writer != NULL) {
+        shade_old(writer, tri__load_relaxed(word));
+        shade_new(writer, value);
+    }
+    tri__store_release(word, value); /* serves tri_store and tri_store_release; free on x86-64 */
+}
+
+/* Only while the thread's own stack is unscanned: an object fresh from this thread is black, and once the stack has been scanned
+ * every pointer the thread can hold is to something marked, or reachable from something grey (the model agrees). */
+void tri__init_store_slow(void *slot, uintptr_t value)
+{
+    struct tri__writer *writer = shading_writer();
+
+    if (writer != NULL && writer->cache.front.barrier == TRI__BARRIER_UNSCANNED)
+        shade_new(writer, value);
+    tri__store_release((uintptr_t *)slot, value);
+}
+
+uintptr_t tri__exchange_slow(void *slot, uintptr_t value)
+{
+    struct tri__writer *writer = shading_writer();
+    uintptr_t old = tri__exchange_acqrel((uintptr_t *)slot, value);
+
+    if (writer != NULL) {
+        shade_old(writer, old);
+        shade_new(writer, value);
+    }
+    return old;
+}
+
+bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t desired)
+{
+    struct tri__writer *writer = shading_writer();
+    uintptr_t *word = slot, *found = expected;
+    uintptr_t old = *found;
+
+    if (!tri__cas_acqrel(word, found, desired))
+        return false;
+    if (writer != NULL) {
+        shade_old(writer, old);
+        shade_new(writer, desired);
+    }
+    return true;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/* The coordinator.
+ *
+ * Owns: the phase of the heap. Locks: cycle_lock, for requests and waiters; nothing else is taken under it. No step stops the program: each
+ * handshake is answered by one thread after the other, while all others run on [inv.cycle.no-stop]. */
+#include "collector/cycle.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/fatal.h"
+#include "base/os.h"
+#include "collector/assist.h"
+#include "collector/marker.h"
+#include "collector/pace.h"
+#include "mutator/roots.h"
+
+#define WAIT_NS UINT64_C(200000) /* backstop while other workers finish */
+
+static pthread_mutex_t cycle_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
+
+/* [cycle_lock] */
+static uint64_t cycles_wanted;   /* run until cycles_started is at least this */
+static uint64_t cycles_started;
+static uint64_t cycles_finished;
+static bool stopping;
+static struct tri__cycle_totals totals;
+
+static uint32_t running;      /* atomic: a hint that keeps requests for a cycle from taking the lock in vain */
+static uint32_t markers_stop; /* atomic */
+
+/* const while the collector runs */
+static pthread_t coordinator;
+static pthread_t *helpers;
+static unsigned helper_count;
+static tri__cycle_observer *observe;
+static uint64_t birth;
+
+/* coordinator */
+static struct tri__marker marker;
+static uint64_t drained;
+
+static void handshake(enum tri__request what, struct tri__handshake_report *report)
+{
+    tri__handshake(what, report);
+    pthread_mutex_lock(&cycle_lock);
+    totals.handshakes++;
+    totals.handshake_ns += report->ns;
+    if (report->ns > totals.handshake_max_ns)
+        totals.handshake_max_ns = report->ns;
+    pthread_mutex_unlock(&cycle_lock);
+}
+
+/* --- draining -------------------------------------------------------------------------------------------------------------- */
+
+static void drain_full(void)
+{
+    size_t count;
+
+    while ((count = tri__buffer_drain_full(tri__marker_take, &marker)) != 0)
+        drained += count;
+}
+
+/* What the threads' buffers hold now, partly filled ones included. */
+static void drain_partial(void)
+{
+    struct tri__members *members;
+
+    tri__rcu_lock();
+    members = tri__registry_members();
+    for (size_t i = 0; i < members->count; i++) {
+        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
+
+        if (mutator != NULL)
+            drained += tri__buffer_drain_writer(&mutator->writer, tri__marker_take, &marker);
+    }
+    tri__rcu_unlock();
+}
+
+/* --- marking --------------------------------------------------------------------------------------------------------------- */
+
+/* Works until no worker has anything; own grey work first, then what others hold. */
+static void finish_work(void)
+{
+    for (;;) {
+        uint32_t seen = tri__work_events();
+
+        tri__marker_enter(&marker);
+        tri__marker_drain(&marker);
+        tri__marker_leave(&marker);
+        if (tri__work_is_done())
+            return;
+        tri__work_wait(seen, WAIT_NS);
+    }
+}
+
+/* Grey objects that no chunk could hold are found by looking at all marked ones; that may overflow again, but each pass marks more. */
+static void recover_overflow(void)
+{
+    while (tri__overflow_take()) {
+        tri__marker_enter(&marker);
+        tri__marker_rescan_heap(&marker);
+        tri__marker_leave(&marker);
+        finish_work();
+    }
+}
+
+static void take_buffers(bool partial)
+{
+    tri__marker_enter(&marker);
+    drain_full();
+    if (partial)
+        drain_partial();
+    tri__marker_drain(&marker);
+    tri__marker_leave(&marker);
+    finish_work();
+    recover_overflow();
+}
+
+/* Marks until looking at all buffers brings nothing new. Grey work goes first and the buffers after it, never the other way
+ * round [inv.mark.order]. */
+static void mark_until_quiet(void)
+{
+    uint64_t before;
+
+    do {
+        before = tri__marked_objects();
+        take_buffers(true);
+    } while (tri__marked_objects() != before);
+}
+
+static void scan_roots(void)
+{
+    tri__marker_enter(&marker);
+    tri__roots_scan(tri__marker_take, &marker);
+    tri__handles_scan(tri__marker_take, &marker);
+    tri__marker_drain(&marker);
+    tri__marker_leave(&marker);
+}
+
+/* H3: queues are empty, so a grey object could only be in some buffer or on some stack; its owner's answer brings it up, and the round
+ * fails. If no answer brings anything there was none when the round began, and a white object can only be reached through a grey one
+ * [inv.mark.verdict]. */
+static bool terminate(struct tri__cycle_report *report)
+{
+    struct tri__handshake_report round;
+    uint64_t before;
+
+    tri__assist_close();
+    finish_work();
+    recover_overflow();
+    before = tri__marked_objects();
+    handshake(TRI__REQUEST_FLUSH, &round);
+    if (round.ns >= report->flush.ns)
+        report->flush = round;
+    report->rounds++;
+    take_buffers(!tri__fault(TRI__FAULT_SKIP_FLUSH));
+    if (tri__marked_objects() == before && tri__buffers_close())
+        return true;
+    tri__assist_open();
+    return false;
+}
+
+static void mark(struct tri__cycle_report *report)
+{
+    uint64_t start = tri__os_now();
+
+    tri__marked_reset();
+    tri__buffers_open();
+    if (!tri__fault(TRI__FAULT_SKIP_ARM))
+        handshake(TRI__REQUEST_ARM, &report->arm);
+    tri__pace_mark_begins();
+    handshake(TRI__REQUEST_SCAN, &report->scan);
+    tri__assist_open();
+    scan_roots();
+    do
+        mark_until_quiet();
+    while (!terminate(report));
+    report->mark_ns = tri__os_now() - start;
+    report->marked_objects = tri__marked_objects();
+    report->marked_bytes = tri__marked_bytes();
+}
+
+/* --- sweeping -------------------------------------------------------------------------------------------------------------- */
+
+/* Only the coordinator flips the phase, so it may read its side without the lock. */
+static void sweep_all(void)
+{
+    uint8_t unswept = tri__phase.cache.side ^ 1;
+
+    for (unsigned span_class = TRI__LARGE_SPAN; span_class < TRI__SPAN_CLASSES; span_class++)
+        tri__sweep_class(unswept, (uint8_t)span_class);
+}
+
+/* --- the cycle ------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t count_assists(void)
+{
+    struct tri__members *members;
+    uint64_t count = 0;
+
+    tri__rcu_lock();
+    members = tri__registry_members();
+    for (size_t i = 0; i < members->count; i++) {
+        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
+
+        if (mutator != NULL)
+            count += tri__load_relaxed(&mutator->assists);
+    }
+    tri__rcu_unlock();
+    return count;
+}
+
+/* H4: marks are final. A thread goes on allocating black, and pushing to its old side, until it answers; from its answer on it
+ * allocates from swept spans only. Sweeping needs to wait for nobody [inv.sweep.sides]. */
+static void release(struct tri__cycle_report *report)
+{
+    handshake(TRI__REQUEST_RELEASE, &report->release);
+    tri__buffer_discard_full(); /* what is left in them is marked: [inv.mark.verdict] */
+    tri__pace_mark_ends(report->marked_bytes);
+}
+
+static void sweep(struct tri__cycle_report *report)
+{
+    uint64_t start = tri__os_now();
+
+    sweep_all();
+    report->sweep_ns = tri__os_now() - start;
+}
+
+static void run_cycle(struct tri__cycle_report *report)
+{
+    uint64_t start = tri__os_now(), exchanged = tri__buffers_exchanged(), assists = count_assists();
+    uint64_t freed = tri__load_relaxed(&tri__heap.freed);
+
+    report->started = start - birth;
+    drained = 0;
+    sweep_all(); /* prepare: nothing is left unless a thread has held it back; marks are clear */
+    report->prepare_ns = tri__os_now() - start;
+    report->heap_before = tri__pace_heap();
+    report->heap_goal = tri__pace_goal();
+    mark(report);
+    release(report);
+    sweep(report);
+    report->heap_after = tri__pace_heap();
+    report->freed_bytes = tri__load_relaxed(&tri__heap.freed) - freed;
+    report->drained = drained;
+    report->full_buffers = tri__buffers_exchanged() - exchanged;
+    report->assists = count_assists() - assists;
+}
+
+static void add_totals_locked(const struct tri__cycle_report *report)
+{
+    totals.cycles++;
+    totals.forced_cycles += report->forced;
+    totals.mark_ns += report->mark_ns;
+    totals.mark_rounds += report->rounds;
+    totals.marked_objects += report->marked_objects;
+    totals.drained += report->drained;
+}
+
+/* Waits for a request. false: stop. */
+static bool next_cycle(struct tri__cycle_report *report)
+{
+    bool go;
+
+    pthread_mutex_lock(&cycle_lock);
+    while (!stopping && cycles_started >= cycles_wanted && tri__load_relaxed(&running) == 0)
+        pthread_cond_wait(&wanted, &cycle_lock);
+    go = !stopping;
+    *report = (struct tri__cycle_report){.number = ++cycles_started};
+    report->forced = report->number <= cycles_wanted;
+    pthread_mutex_unlock(&cycle_lock);
+    return go;
+}
+
+static void end_cycle(const struct tri__cycle_report *report)
+{
+    pthread_mutex_lock(&cycle_lock);
+    add_totals_locked(report);
+    tri__store_relaxed(&running, 0);
+    pthread_mutex_unlock(&cycle_lock);
+    observe(report);
+    pthread_mutex_lock(&cycle_lock);
+    cycles_finished = report->number;
+    pthread_cond_broadcast(&finished);
+    pthread_mutex_unlock(&cycle_lock);
+}
+
+static void *coordinate(void *unused)
+{
+    struct tri__cycle_report report;
+
+    (void)unused;
+    while (next_cycle(&report)) {
+        run_cycle(&report);
+        end_cycle(&report);
+    }
+    return NULL;
+}
+
+/* A further marker: works whenever there is work. */
+static void *help(void *unused)
+{
+    struct tri__marker *mine = malloc(sizeof *mine);
+
+    (void)unused;
+    while (mine != NULL) {
+        uint32_t seen = tri__work_events();
+
+        if (tri__load_acquire(&markers_stop) != 0)
+            break;
+        tri__marker_enter(mine);
+        tri__marker_drain(mine);
+        tri__marker_leave(mine);
+        tri__work_wait(seen, 0);
+    }
+    free(mine);
+    return NULL;
+}
+
+/* --- from other threads ---------------------------------------------------------------------------------------------------- */
+
+void tri__cycle_request(void)
+{
+    uint32_t idle = 0;
+
+    if (tri__load_relaxed(&running) != 0 || !tri__cas_relaxed(&running, &idle, 1))
+        return;
+    pthread_mutex_lock(&cycle_lock);
+    pthread_cond_signal(&wanted);
+    pthread_mutex_unlock(&cycle_lock);
+}
+
+void tri__cycle_run(struct tri__mutator *self)
+{
+    uint64_t start = tri__os_now();
+
+    TRI_BLOCKING {
+        uint64_t mine;
+
+        pthread_mutex_lock(&cycle_lock);
+        mine = cycles_started + 1;
+        if (cycles_wanted < mine)
+            cycles_wanted = mine;
+        pthread_cond_signal(&wanted);
+        while (cycles_finished < mine)
+            pthread_cond_wait(&finished, &cycle_lock);
+        pthread_mutex_unlock(&cycle_lock);
+    }
+    tri__mutator_delayed(self, TRI_DELAY_WAIT, start);
+}
+
+void tri__cycle_totals_get(struct tri__cycle_totals *out)
+{
+    pthread_mutex_lock(&cycle_lock);
+    *out = totals;
+    pthread_mutex_unlock(&cycle_lock);
+}
+
+/* --- start and stop -------------------------------------------------------------------------------------------------------- */
+
+static void join_helpers(void)
+{
+    tri__store_release(&markers_stop, 1);
+    for (unsigned i = 0; i < helper_count; i++) {
+        tri__work_wake();
+        pthread_join(helpers[i], NULL);
+    }
+    free(helpers);
+    helpers = NULL;
+    helper_count = 0;
+}
+
+static int start_helpers(unsigned count)
+{
+    int error = 0;
+
+    helpers = calloc(count, sizeof *helpers);
+    if (helpers == NULL && count != 0)
+        return -ENOMEM;
+    while (helper_count < count && error == 0) {
+        error = tri__os_thread_start(&helpers[helper_count], help, NULL, "tri-marker");
+        helper_count += error == 0;
+    }
+    if (error != 0)
+        join_helpers();
+    return error;
+}
+
+static unsigned default_markers(void)
+{
+    unsigned cpus = tri__os_cpus();
+
+    return cpus < 4 ? 1 : cpus / 4;
+}
+
+int tri__collector_start(unsigned markers, tri__cycle_observer *observer)
+{
+    int error;
+
+    cycles_wanted = cycles_started = cycles_finished = 0;
+    stopping = false;
+    totals = (struct tri__cycle_totals){0};
+    tri__store_relaxed(&running, 0);
+    tri__store_relaxed(&markers_stop, 0);
+    observe = observer;
+    birth = tri__os_now();
+    error = start_helpers((markers != 0 ? markers : default_markers()) - 1);
+    if (error != 0)
+        return error;
+    error = tri__os_thread_start(&coordinator, coordinate, NULL, "tri-collector");
+    if (error != 0)
+        join_helpers();
+    return error;
+}
+
+void tri__collector_stop(void)
+{
+    pthread_mutex_lock(&cycle_lock);
+    stopping = true;
+    pthread_cond_signal(&wanted);
+    pthread_mutex_unlock(&cycle_lock);
+    TRI_BLOCKING
+        pthread_join(coordinator, NULL);
+    join_helpers();
+}

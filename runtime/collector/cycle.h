@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The cycle: DESIGN's table as a program. One coordinator thread runs it, and marks; further markers only mark.
+ * See: docs/architecture.md "A cycle", docs/model/. */
+#ifndef TRI__COLLECTOR_CYCLE_H
+#define TRI__COLLECTOR_CYCLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mutator/handshake.h"
+
+/* What a cycle did, for traces and statistics. Times in nanoseconds. */
+struct tri__cycle_report {
+    uint64_t number;
+    bool forced;
+    uint64_t started;     /* since tri_init */
+    uint64_t prepare_ns;  /* finishing the last sweep */
+    uint64_t mark_ns;     /* from the first answer to H2 to the last verdict, H3 included */
+    uint64_t sweep_ns;    /* by the collector, in the background */
+    uint32_t rounds;      /* H3 handshakes; all but the last found something new */
+    struct tri__handshake_report arm, scan, flush, release; /* flush: the slowest round */
+    uint64_t heap_before, heap_after, heap_goal;
+    uint64_t marked_objects, marked_bytes;
+    uint64_t freed_bytes;
+    uint64_t drained;     /* entries taken from barrier buffers */
+    uint64_t full_buffers;
+    uint64_t assists;
+};
+
+/* Sums over all cycles. */
+struct tri__cycle_totals {
+    uint64_t cycles, forced_cycles;
+    uint64_t handshakes, handshake_ns, handshake_max_ns;
+    uint64_t mark_ns, mark_rounds;
+    uint64_t marked_objects;
+    uint64_t drained;
+};
+
+/* Called by the coordinator after each cycle, before its waiters are woken. */
+typedef void tri__cycle_observer(const struct tri__cycle_report *report);
+
+/* Starts the coordinator and markers - 1 further threads: 0, or -errno with none left behind. */
+int tri__collector_start(unsigned markers, tri__cycle_observer *observer);
+
+/* Lets a running cycle finish, and joins the threads. */
+void tri__collector_stop(void);
+
+/* Asks for a cycle; does not wait. Any thread. */
+void tri__cycle_request(void);
+
+/* Asks for a cycle that starts after the call, and returns when it is swept. A safepoint. */
+void tri__cycle_run(struct tri__mutator *self);
+
+void tri__cycle_totals_get(struct tri__cycle_totals *out);
+
+#endif

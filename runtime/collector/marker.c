@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* The marking loop.
+ *
+ * Words of objects are read with relaxed loads beside the program's stores; the barrier makes up for what the marker sees too late.
+ * Without memory for a chunk a candidate is marked at once and noted as overflow (barrier/buffer.h); the coordinator then finds what
+ * it points to by walking the heap, so nothing is ever dropped [inv.work.overflow]. */
+#include "collector/marker.h"
+
+#include <string.h>
+
+#include "barrier/buffer.h"
+#include "base/fatal.h"
+
+/* A large object is scanned in pieces, so that one object keeps no marker busy alone. A piece is an address with this bit set:
+ * no user address has it. The object is marked already; its type says which words of the piece to read. */
+#define PIECE_BIT (UINT64_C(1) << 63)
+#define PIECE_BYTES ((size_t)128 << 10)
+
+static uint64_t marked_objects, marked_bytes; /* atomic */
+
+uint64_t tri__marked_objects(void)
+{
+    return tri__load_relaxed(&marked_objects);
+}
+
+uint64_t tri__marked_bytes(void)
+{
+    return tri__load_relaxed(&marked_bytes);
+}
+
+void tri__marked_reset(void)
+{
+    tri__store_relaxed(&marked_objects, 0);
+    tri__store_relaxed(&marked_bytes, 0);
+}
+
+/* Makes room on the stack: a full chunk is for everybody. false: no memory. */
+__attribute__((noinline)) static bool push_slow(struct tri__marker *marker, uintptr_t item)
+{
+    struct tri__chunk *fresh = tri__chunk_take();
+
+    if (fresh == NULL)
+        return false;
+    if (marker->stack != NULL)
+        tri__work_publish(marker->stack);
+    fresh->items[fresh->count++] = item;
+    marker->stack = fresh;
+    return true;
+}
+
+static inline bool push(struct tri__marker *marker, uintptr_t item)
+{
+    struct tri__chunk *stack = marker->stack;
+
+    if (TRI__UNLIKELY(stack == NULL || stack->count == TRI__CHUNK_ITEMS))
+        return push_slow(marker, item);
+    stack->items[stack->count++] = item;
+    return true;
+}
+
+static inline void push_candidate(struct tri__marker *marker, uintptr_t word)
+{
+    if (tri__in_heap(word) && TRI__UNLIKELY(!push(marker, word)))
+        tri__overflow_note(word);
+}
+
+void tri__marker_take(uintptr_t word, void *marker)
+{
+    push_candidate(marker, word);
+}
+
+static void scan_range(struct tri__marker *marker, struct tri__type_pointers it)
+{
+    uintptr_t slot;
+
+    while ((slot = tri__type_pointers_next(&it)) != 0)
+        push_candidate(marker, tri__load_relaxed((uintptr_t *)slot));
+}
+
+/* The piece of a large object at `start`. */
+static void scan_piece(struct tri__marker *marker, const struct tri__ref *ref, uintptr_t start)
+{
+    struct tri__type_pointers it = tri__object_pointers(ref);
+    uintptr_t limit = tri__ref_limit(ref);
+
+    tri__type_pointers_clip(&it, start, limit - start < PIECE_BYTES ? limit : start + PIECE_BYTES);
+    scan_range(marker, it);
+}
+
+static void scan_large(struct tri__marker *marker, const struct tri__ref *ref)
+{
+    uintptr_t limit = tri__ref_limit(ref);
+
+    if (tri__ref_is_leaf(ref))
+        return;
+    for (uintptr_t start = ref->base; start < limit; start += PIECE_BYTES)
+        if (start + PIECE_BYTES >= limit || !push(marker, start | PIECE_BIT))
+            scan_piece(marker, ref, start); /* the last one, or there is no memory to put it off */
+}
+
+static inline void scan_bitmap(struct tri__marker *marker, const struct tri__ref *ref, const struct tri__class_info *info)
+{
+    uintptr_t page = ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1);
+    uint64_t mask = tri__heap_bits_read((const uint64_t *)(page + info->bits_offset), (ref->base - page) / TRI_WORD,
+                                        info->size / TRI_WORD);
+
+    for (; mask != 0; mask &= mask - 1) {
+        uintptr_t slot = ref->base + (unsigned)__builtin_ctzll(mask) * TRI_WORD;
+
+        push_candidate(marker, tri__load_relaxed((uintptr_t *)slot));
+    }
+}
+
+/* Pushes what a grey object points to; it is black then. */
+static inline void scan(struct tri__marker *marker, const struct tri__ref *ref)
+{
+    const struct tri__class_info *info = &tri__class_info[ref->span_class];
+
+    if (info->kind == TRI__KIND_BITMAP)
+        scan_bitmap(marker, ref, info);
+    else if (info->kind == TRI__KIND_FOOTER)
+        scan_range(marker, tri__object_pointers(ref));
+    else if (info->kind == TRI__KIND_LARGE)
+        scan_large(marker, ref);
+}
+
+static inline void prefetch(const struct tri__ref *ref)
+{
+    const struct tri__class_info *info = &tri__class_info[ref->span_class];
+
+    __builtin_prefetch(ref->pair, 1);
+    if (info->kind != TRI__KIND_LEAF)
+        __builtin_prefetch((const void *)ref->base);
+    if (info->kind == TRI__KIND_BITMAP)
+        __builtin_prefetch((const void *)((ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1)) + info->bits_offset +
+                                          ((ref->base >> 9) & 15) * 8));
+}
+
+static void enter_ring(struct tri__marker *marker, uintptr_t item)
+{
+    struct tri__ref *ref = &marker->ring[marker->tail % TRI__RING];
+
+    if (TRI__UNLIKELY((item & PIECE_BIT) != 0)) {
+        if (tri__resolve(item & ~PIECE_BIT, ref))
+            scan_piece(marker, ref, item & ~PIECE_BIT);
+        return;
+    }
+    if (!tri__locate(item, ref))
+        return;
+    prefetch(ref);
+    marker->tail++;
+}
+
+static inline void leave_ring(struct tri__marker *marker)
+{
+    const struct tri__ref *ref = &marker->ring[marker->head++ % TRI__RING];
+
+    if (!tri__mark(ref))
+        return;
+    marker->objects++;
+    marker->bytes += tri__ref_bytes(ref);
+    scan(marker, ref);
+}
+
+/* The own stack first, then what others have published. */
+static bool next_item(struct tri__marker *marker, uintptr_t *item)
+{
+    struct tri__chunk *stack = marker->stack;
+
+    if (stack == NULL || stack->count == 0) {
+        stack = tri__work_take();
+        if (stack == NULL)
+            return false;
+        if (marker->stack != NULL)
+            tri__chunk_give(marker->stack);
+        marker->stack = stack;
+    }
+    *item = stack->items[--stack->count];
+    return true;
+}
+
+static bool fill_ring(struct tri__marker *marker)
+{
+    uintptr_t item;
+
+    while (marker->tail - marker->head < TRI__RING && next_item(marker, &item))
+        enter_ring(marker, item);
+    return marker->tail != marker->head;
+}
+
+/* Half of what this marker has goes to one that has nothing. */
+static void share(struct tri__marker *marker)
+{
+    struct tri__chunk *mine = marker->stack, *half;
+
+    if (mine == NULL || mine->count < 8 || (half = tri__chunk_take()) == NULL)
+        return;
+    half->count = mine->count / 2;
+    mine->count -= half->count;
+    memcpy(half->items, mine->items, half->count * sizeof half->items[0]); /* the oldest: they lead furthest */
+    memmove(mine->items, mine->items + half->count, mine->count * sizeof mine->items[0]);
+    tri__work_publish(half);
+}
+
+void tri__marker_work(struct tri__marker *marker, uint64_t objects)
+{
+    uint64_t stop = marker->objects + objects;
+
+    while (marker->objects < stop && fill_ring(marker)) {
+        for (unsigned i = 0; i < TRI__RING / 2 && marker->tail != marker->head; i++)
+            leave_ring(marker);
+        if (TRI__UNLIKELY(tri__work_is_wanted()))
+            share(marker);
+    }
+}
+
+void tri__marker_drain(struct tri__marker *marker)
+{
+    tri__marker_work(marker, UINT64_MAX / 2);
+}
+
+void tri__marker_enter(struct tri__marker *marker)
+{
+    marker->head = marker->tail = 0;
+    marker->stack = NULL;
+    marker->objects = 0;
+    marker->bytes = 0;
+    tri__work_enter();
+}
+
+/* What is in the ring goes back among the candidates. */
+static void empty_ring(struct tri__marker *marker)
+{
+    while (marker->head != marker->tail)
+        push_candidate(marker, marker->ring[marker->head++ % TRI__RING].base);
+}
+
+void tri__marker_leave(struct tri__marker *marker)
+{
+    empty_ring(marker);
+    if (marker->stack != NULL && marker->stack->count != 0)
+        tri__work_publish(marker->stack);
+    else if (marker->stack != NULL)
+        tri__chunk_give(marker->stack);
+    marker->stack = NULL;
+    tri__fetch_add_relaxed(&marked_objects, marker->objects);
+    tri__fetch_add_relaxed(&marked_bytes, marker->bytes);
+    tri__work_leave(); /* orders the sums before the verdict */
+}
+
+static void rescan_span(struct tri__marker *marker, struct tri__span *span)
+{
+    for (uint32_t slot = 0; slot < span->slots; slot++) {
+        struct tri__ref ref;
+
+        if ((tri__load_relaxed(&span->pairs[slot / 64].mark) >> (slot % 64) & 1) == 0)
+            continue;
+        if (tri__resolve(span->base + slot * span->slot_bytes, &ref))
+            scan(marker, &ref);
+        tri__marker_drain(marker);
+    }
+}
+
+/* By the page table, up to where pages have ever been committed. */
+void tri__marker_rescan_heap(struct tri__marker *marker)
+{
+    size_t pages = tri__page_heap_committed(&tri__heap.pages);
+
+    for (size_t page = 0; page < pages; page++) {
+        uint8_t span_class = tri__load_acquire(&tri__heap.page_class[page]);
+        struct tri__span *span;
+
+        if (span_class == TRI__NO_SPAN)
+            continue;
+        span = tri__load_relaxed(&tri__heap.page_span[page]);
+        if (span->base == tri__heap.base + (page << TRI__PAGE_SHIFT) && tri__class_info[span_class].kind != TRI__KIND_LEAF)
+            rescan_span(marker, span);
+    }
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* A marker: turns candidate words into marked objects and their fields into more candidates.
+ *
+ * Candidates wait on a stack (chunks, work.h). On their way to being marked they pass a short ring: when one enters, its
+ * metadata and its object are prefetched; when it leaves, they have arrived. So a marker waits for several cache misses
+ * at once instead of for one after the other.
+ * Threads: a marker belongs to one thread at a time, a collector thread or a mutator that assists. */
+#ifndef TRI__COLLECTOR_MARKER_H
+#define TRI__COLLECTOR_MARKER_H
+
+#include "collector/work.h"
+#include "heap/object.h"
+
+#define TRI__RING 32u /* a power of two; measured in bench/: 16 to 32 are best, docs/performance.md */
+
+struct tri__marker {
+    struct tri__ref ring[TRI__RING];
+    uint32_t head, tail; /* the ring holds entries head..tail-1, modulo its size */
+    struct tri__chunk *stack; /* NULL: empty */
+    uint64_t objects;         /* marked by this marker since tri__marker_enter() */
+    uint64_t bytes;
+};
+
+/* A round of work: enter, any number of the calls below, leave. Leaving publishes what is left and adds up the counts. */
+void tri__marker_enter(struct tri__marker *marker);
+void tri__marker_leave(struct tri__marker *marker);
+
+/* Takes a candidate: any word. */
+void tri__marker_take(uintptr_t word, void *marker);
+
+/* Works until neither this marker nor the shared stack has anything. */
+void tri__marker_drain(struct tri__marker *marker);
+
+/* Works on at most about `objects` objects. */
+void tri__marker_work(struct tri__marker *marker, uint64_t objects);
+
+/* Marked objects and bytes, over all markers that have left, since the last tri__marked_reset(). */
+uint64_t tri__marked_objects(void);
+uint64_t tri__marked_bytes(void);
+void tri__marked_reset(void);
+
+/* Scans every marked object of the heap again: what was marked without being noted as grey is among them. Coordinator,
+ * with no other worker inside. */
+void tri__marker_rescan_heap(struct tri__marker *marker);
+
+#endif

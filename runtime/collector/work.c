@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Chunks of marking work. Owns: the shared stack and the pool of empty chunks. Locks: none. */
+#include "collector/work.h"
+
+#include "base/fault.h"
+#include "base/futex.h"
+#include "base/os.h"
+
+#define SLAB_CHUNKS 32
+
+struct slab {
+    struct slab *next;
+    struct tri__chunk chunks[SLAB_CHUNKS];
+};
+
+static struct tri__stack shared, unused;
+static struct slab *slabs; /* atomic */
+static uint32_t pending;   /* atomic: see work.h */
+static uint32_t events;    /* atomic: futex word, changes when work is published or all of it is done */
+static uint32_t waiting;   /* atomic: threads in tri__work_wait() */
+
+static struct tri__chunk *chunk_of(struct tri__stack_entry *link)
+{
+    return (struct tri__chunk *)(void *)link; /* link is the first member */
+}
+
+static bool slab_new(void)
+{
+    struct slab *slab = tri__os_map(sizeof *slab);
+
+    if (slab == NULL)
+        return false;
+    slab->next = tri__load_relaxed(&slabs);
+    while (!tri__cas_acqrel(&slabs, &slab->next, slab)) /* rel -> acq in tri__work_release() */
+        continue;
+    for (int i = 0; i < SLAB_CHUNKS; i++)
+        tri__stack_push(&unused, &slab->chunks[i].link);
+    return true;
+}
+
+struct tri__chunk *tri__chunk_take(void)
+{
+    struct tri__stack_entry *link;
+    struct tri__chunk *chunk;
+
+    if (tri__fault(TRI__FAULT_NO_CHUNKS))
+        return NULL;
+    link = tri__stack_pop(&unused);
+    while (link == NULL && slab_new())
+        link = tri__stack_pop(&unused);
+    if (link == NULL)
+        return NULL;
+    chunk = chunk_of(link);
+    chunk->count = 0;
+    return chunk;
+}
+
+void tri__chunk_give(struct tri__chunk *chunk)
+{
+    tri__stack_push(&unused, &chunk->link);
+}
+
+void tri__work_wake(void)
+{
+    tri__fetch_add_acqrel(&events, 1);
+    if (tri__load_seqcst(&waiting) != 0)
+        tri__futex_wake(&events, INT32_MAX);
+}
+
+void tri__work_enter(void)
+{
+    tri__fetch_add_seqcst(&pending, 1); /* before the load of `open`: [inv.assist.closed] */
+}
+
+void tri__work_leave(void)
+{
+    /* rel -> acq in tri__work_is_done(): what the worker marked is seen by who finds the work done */
+    if (tri__fetch_sub_acqrel(&pending, 1) == 1)
+        tri__work_wake();
+}
+
+void tri__work_publish(struct tri__chunk *chunk)
+{
+    tri__fetch_add_acqrel(&pending, 1);
+    tri__stack_push(&shared, &chunk->link);
+    if (tri__load_seqcst(&waiting) != 0)
+        tri__work_wake();
+}
+
+struct tri__chunk *tri__work_take(void)
+{
+    struct tri__stack_entry *link = tri__stack_pop(&shared);
+
+    if (link == NULL)
+        return NULL;
+    tri__fetch_sub_acqrel(&pending, 1); /* the taker is counted itself */
+    return chunk_of(link);
+}
+
+bool tri__work_is_done(void)
+{
+    return tri__load_seqcst(&pending) == 0; /* acq <- rel in tri__work_leave() */
+}
+
+uint32_t tri__work_events(void)
+{
+    return tri__load_acquire(&events); /* acq <- rel in tri__work_wake() */
+}
+
+/* The waiter is counted before it looks at the stack; who publishes pushes before it looks at the count. */
+void tri__work_wait(uint32_t seen, uint64_t timeout_ns)
+{
+    tri__fetch_add_acqrel(&waiting, 1);
+    if (tri__stack_is_empty(&shared))
+        tri__futex_wait(&events, seen, timeout_ns);
+    tri__fetch_sub_acqrel(&waiting, 1);
+}
+
+bool tri__work_is_wanted(void)
+{
+    return tri__load_relaxed(&waiting) != 0 && tri__stack_is_empty(&shared);
+}
+
+void tri__work_release(void)
+{
+    struct slab *slab = tri__load_acquire(&slabs);
+
+    while (slab != NULL) {
+        struct slab *next = slab->next;
+
+        tri__os_unmap(slab, sizeof *slab);
+        slab = next;
+    }
+    slabs = NULL;
+    tri__stack_init(&shared);
+    tri__stack_init(&unused);
+}

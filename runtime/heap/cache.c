@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* Thread caches: cutting runs, taking spans, giving both back.
+ *
+ * Locks: none; the page heap takes its own when fresh pages are needed. */
+#include "heap/cache.h"
+
+#include <string.h>
+
+#include "base/fatal.h"
+#include "base/fault.h"
+#include "layout/heap_bits.h"
+#include "layout/type.h"
+
+/* A run is zeroed when it is cut, at most this far ahead, so that its lines are still in the first-level cache when they are used. */
+#define RUN_BYTES ((uint32_t)8192)
+
+/* Unswept full spans a refill looks at before it takes fresh pages: bounds the delay of one refill. */
+#define SWEEP_TRIES 8
+
+void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase)
+{
+    memset(cache, 0, sizeof *cache);
+    cache->front.runs[TRI__NO_SPAN].current = 1; /* never has room, not even for a size of 0 */
+    cache->side = phase.side;
+    cache->black = phase.black;
+    cache->sweeping = phase.sweeping;
+}
+
+static void hold(struct tri__cache *cache, uint8_t span_class, struct tri__span *span)
+{
+    cache->spans[span_class] = span;
+    if (span != NULL)
+        cache->used[span_class / 64] |= UINT64_C(1) << (span_class % 64);
+    else
+        cache->used[span_class / 64] &= ~(UINT64_C(1) << (span_class % 64));
+}
+
+/* Writes `type`'s layout into the run's slots, so that allocating that type writes nothing. A run that fits no type is
+ * tagged with its own address, which no type's tag equals. */
+static void lay_out(struct tri__run *run, const struct tri__span *span, const tri_type *type, uint32_t count)
+{
+    run->tag = (span->span_class & 1) != 0 ? (const void *)&tri_type_bytes : run;
+    if (span->bits == NULL || type == NULL || type->run_tag != type)
+        return;
+    tri__heap_bits_fill(span->bits, (run->current - span->base) / TRI_WORD, (unsigned)(span->slot_bytes / TRI_WORD),
+                        count, tri__type_object_mask(type, type->size));
+    run->tag = type;
+}
+
+/* The order matters to markers that resolve a stray word to one of these slots: contents, mark, layout, and the allocation
+ * bits last, with release [inv.alloc.publish]. */
+static bool cut_run(struct tri__cache *cache, struct tri__span *span, const tri_type *type)
+{
+    struct tri__run *run = &cache->front.runs[span->span_class];
+    uint32_t limit = RUN_BYTES > span->slot_bytes ? RUN_BYTES / (uint32_t)span->slot_bytes : 1;
+    uint32_t first, count;
+    size_t bytes;
+
+    if (!tri__span_next_run(span, limit, &first, &count))
+        return false;
+    bytes = count * span->slot_bytes;
+    run->current = span->base + first * span->slot_bytes;
+    run->end = run->current + bytes;
+    if (span->dirty)
+        memset((void *)run->current, 0, bytes);
+    if (cache->black && !tri__fault(TRI__FAULT_ALLOCATE_WHITE))
+        tri__span_set_marks(span, first, count);
+    lay_out(run, span, type, count);
+    tri__span_set_alloc(span, first, count);
+    span->next_slot = first + count;
+    cache->unreported += bytes;
+    return true;
+}
+
+static bool has_room(const struct tri__span *span)
+{
+    uint32_t first, count;
+
+    return tri__span_next_run(span, 1, &first, &count);
+}
+
+static void file_span(struct tri__span *span, uint8_t side)
+{
+    struct tri__central *central = &tri__heap.central[span->span_class];
+
+    tri__stack_push(has_room(span) ? &central->partial[side] : &central->full[side], &span->link);
+}
+
+/* Sweeps a span that the caller has popped: true if anything in it is alive. */
+static bool sweep(struct tri__span *span)
+{
+    uint32_t freed, live = tri__span_sweep(span, &freed);
+
+    tri__fetch_add_relaxed(&tri__heap.freed, freed * span->slot_bytes);
+    return live != 0;
+}
+
+static struct tri__span *pop(struct tri__stack *stack)
+{
+    struct tri__stack_entry *link = tri__stack_pop(stack);
+
+    return link == NULL ? NULL : tri__span_of_link(link);
+}
+
+static struct tri__span *pop_unswept(uint8_t unswept, uint8_t span_class)
+{
+    struct tri__central *central = &tri__heap.central[span_class];
+    struct tri__span *span = pop(&central->partial[unswept]);
+
+    return span != NULL ? span : pop(&central->full[unswept]);
+}
+
+bool tri__sweep_one(uint8_t unswept, uint8_t span_class)
+{
+    struct tri__span *span = pop_unswept(unswept, span_class);
+
+    if (span == NULL)
+        return false;
+    if (sweep(span))
+        file_span(span, unswept ^ 1);
+    else
+        tri__span_free(span);
+    return true;
+}
+
+size_t tri__sweep_class(uint8_t unswept, uint8_t span_class)
+{
+    size_t count = 0;
+
+    while (tri__sweep_one(unswept, span_class))
+        count++;
+    return count;
+}
+
+/* Sweeps until a span with room turns up; an empty one is kept. */
+static struct tri__span *take_unswept(struct tri__cache *cache, uint8_t span_class)
+{
+    for (int tries = 0; tries < SWEEP_TRIES; tries++) {
+        struct tri__span *span = pop_unswept(cache->side ^ 1, span_class);
+
+        if (span == NULL)
+            return NULL;
+        if (!sweep(span) || has_room(span))
+            return span;
+        file_span(span, cache->side);
+    }
+    return NULL;
+}
+
+static bool take_pages(struct tri__cache *cache, size_t pages, uintptr_t *base, bool *dirty)
+{
+    if (pages > TRI__PAGE_CACHE_MAX_PAGES)
+        return tri__page_heap_alloc(&tri__heap.pages, pages, base, dirty);
+    if (tri__page_cache_alloc(&cache->pages, pages, base, dirty))
+        return true;
+    if (pages > 1) /* the window is fragmented or used up: do not throw single pages away for it */
+        return tri__page_heap_alloc(&tri__heap.pages, pages, base, dirty);
+    return tri__page_heap_fill_cache(&tri__heap.pages, &cache->pages) &&
+           tri__page_cache_alloc(&cache->pages, pages, base, dirty);
+}
+
+static struct tri__span *take_fresh(struct tri__cache *cache, uint8_t span_class)
+{
+    size_t pages = tri__class_info[span_class].pages;
+    struct tri__span *span;
+    uintptr_t base;
+    bool dirty;
+
+    if (!take_pages(cache, pages, &base, &dirty))
+        return NULL;
+    span = tri__span_new(base, pages, span_class, dirty);
+    if (span == NULL) {
+        tri__page_heap_free(&tri__heap.pages, base, pages);
+        return NULL;
+    }
+    tri__span_publish(span);
+    return span;
+}
+
+static struct tri__span *take_span(struct tri__cache *cache, uint8_t span_class)
+{
+    struct tri__span *span = pop(&tri__heap.central[span_class].partial[cache->side]);
+
+    if (span == NULL && cache->sweeping)
+        span = take_unswept(cache, span_class);
+    return span != NULL ? span : take_fresh(cache, span_class);
+}
+
+bool tri__cache_refill(struct tri__cache *cache, uint8_t span_class, const tri_type *type)
+{
+    struct tri__span *span = cache->spans[span_class];
+
+    while (span == NULL || !cut_run(cache, span, type)) {
+        if (span != NULL)
+            tri__stack_push(&tri__heap.central[span_class].full[cache->side], &span->link);
+        span = take_span(cache, span_class);
+        hold(cache, span_class, span);
+        if (span == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* The unused slots of a run, as slot numbers of its span. */
+static uint32_t run_rest(const struct tri__run *run, const struct tri__span *span, uint32_t *first)
+{
+    *first = (uint32_t)((run->current - span->base) / span->slot_bytes);
+    return (uint32_t)((run->end - run->current) / span->slot_bytes);
+}
+
+static void forget_run(struct tri__run *run)
+{
+    run->current = 0;
+    run->end = 0;
+    run->tag = NULL;
+}
+
+/* Frees the slots that the run has not handed out. Only while no mark is running: a marker that has resolved a stray word to
+ * one of them could otherwise mark a free slot [inv.mark.allocated]. */
+static void give_run_back(struct tri__cache *cache, struct tri__run *run, struct tri__span *span)
+{
+    uint32_t first, count = run_rest(run, span, &first);
+
+    if (count == 0)
+        return;
+    tri__span_clear_marks(span, first, count);
+    tri__span_clear_alloc(span, first, count);
+    span->next_slot = first;
+    span->dirty = true;
+    cache->given_back += count * span->slot_bytes;
+}
+
+#define FOR_EACH_USED(cache, span_class)                                                           \
+    for (unsigned word_ = 0; word_ < sizeof(cache)->used / sizeof(cache)->used[0]; word_++)        \
+        for (uint64_t bits_ = (cache)->used[word_]; bits_ != 0; bits_ &= bits_ - 1)                \
+            for (unsigned span_class = word_ * 64 + (unsigned)__builtin_ctzll(bits_), once_ = 1; once_; once_ = 0)
+
+void tri__cache_arm(struct tri__cache *cache)
+{
+    FOR_EACH_USED(cache, span_class) {
+        struct tri__span *span = cache->spans[span_class];
+        uint32_t first, count = run_rest(&cache->front.runs[span_class], span, &first);
+
+        if (count != 0 && !tri__fault(TRI__FAULT_ALLOCATE_WHITE))
+            tri__span_set_marks(span, first, count);
+    }
+    cache->tiny = cache->tiny_end = 0; /* its block is white: what is allocated from now on must not be */
+    cache->black = true;
+    cache->sweeping = false;
+    tri__cache_report(cache);
+}
+
+void tri__cache_flip(struct tri__cache *cache)
+{
+    FOR_EACH_USED(cache, span_class) {
+        struct tri__span *span = cache->spans[span_class];
+
+        give_run_back(cache, &cache->front.runs[span_class], span);
+        forget_run(&cache->front.runs[span_class]);
+        tri__stack_push(&tri__heap.central[span_class].partial[cache->side], &span->link);
+        cache->spans[span_class] = NULL;
+    }
+    memset(cache->used, 0, sizeof cache->used);
+    cache->tiny = cache->tiny_end = 0; /* its block may be swept */
+    cache->black = false;
+    cache->sweeping = true;
+    cache->side ^= 1;
+    tri__cache_report(cache);
+}
+
+void tri__cache_drop(struct tri__cache *cache)
+{
+    FOR_EACH_USED(cache, span_class) {
+        struct tri__span *span = cache->spans[span_class];
+
+        if (!cache->black)
+            give_run_back(cache, &cache->front.runs[span_class], span);
+        forget_run(&cache->front.runs[span_class]);
+        file_span(span, cache->side);
+        cache->spans[span_class] = NULL;
+    }
+    memset(cache->used, 0, sizeof cache->used);
+    cache->tiny = cache->tiny_end = 0;
+    tri__page_cache_flush(&tri__heap.pages, &cache->pages);
+    tri__cache_report(cache);
+}
+#undef FOR_EACH_USED
+
+void tri__cache_report(struct tri__cache *cache)
+{
+    if (cache->unreported != 0)
+        tri__fetch_add_relaxed(&tri__heap.allocated, cache->unreported);
+    if (cache->given_back != 0)
+        tri__fetch_add_relaxed(&tri__heap.given_back, cache->given_back);
+    cache->unreported = 0;
+    cache->given_back = 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread's cache: the runs it allocates from, and the spans they are cut from.
+ *
+ * All bookkeeping (zeroing, colour, layout, accounting) is done when a run is cut, none when an object is handed out.
+ * Threads: the owner; for a thread in TRI_BLOCKING the collector, after it has claimed the thread.
+ * See: docs/architecture.md "Allocation". */
+#ifndef TRI__HEAP_CACHE_H
+#define TRI__HEAP_CACHE_H
+
+#include <tricolor/fast.h>
+
+#include "heap/heap.h"
+#include "heap/page_cache.h"
+
+struct tri__cache {
+    struct tri__front front; /* first: tri__self points here */
+    struct tri__span *spans[TRI__SPAN_CLASSES];
+    uint64_t used[(TRI__SPAN_CLASSES + 63) / 64]; /* span classes that hold a span */
+    struct tri__page_cache pages;
+    uintptr_t tiny; /* rest of the block that small leaf objects share: [tiny, tiny_end) */
+    uintptr_t tiny_end;
+    uint64_t unreported;  /* bytes handed out in runs since the last report to the heap */
+    uint64_t given_back;  /* bytes of runs given back since then */
+    uint8_t side;         /* central lists that hold swept spans, in this thread's view */
+    bool black;           /* a mark is running for this thread: new objects are born marked [inv.alloc.black] */
+    bool sweeping;        /* spans on the other side may be swept by this thread [inv.sweep.sides] */
+};
+
+/* What a thread takes over from the phase it joins. */
+struct tri__cache_phase {
+    uint8_t side;
+    bool black;
+    bool sweeping;
+};
+
+void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase);
+
+/* Gives the thread a run of `span_class` with at least one slot; slots of bitmap spans get `type`'s layout
+ * when it is not NULL. false: out of memory. No safepoint; the caller has passed one. */
+bool tri__cache_refill(struct tri__cache *cache, uint8_t span_class, const tri_type *type);
+
+/* H1: from now on new objects are black; slots already in runs become so. Marking has not begun. */
+void tri__cache_arm(struct tri__cache *cache);
+
+/* H4: gives all runs and spans back, to be swept; from now on allocates white, from swept spans only. Marking is over. */
+void tri__cache_flip(struct tri__cache *cache);
+
+/* Gives everything back without a change of phase: the thread is leaving. */
+void tri__cache_drop(struct tri__cache *cache);
+
+/* Adds what the thread has allocated to the heap's counters. */
+void tri__cache_report(struct tri__cache *cache);
+
+/* Allocates a span of its own for `bytes` of `type` (NULL: leaf). 0: out of memory. A safepoint. */
+uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_t bytes);
+
+/* Takes one span of the side that `unswept` names, sweeps it and files it on the other. false: there is none. */
+bool tri__sweep_one(uint8_t unswept, uint8_t span_class);
+
+/* Sweeps spans of one span class until `side` is empty; returns how many. */
+size_t tri__sweep_class(uint8_t unswept, uint8_t span_class);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects with a span of their own.
+ *
+ * The span is listed, and its colour set, before any safepoint, so that it belongs to one side of one cycle; the memory is
+ * zeroed after that, outside all locks, in pieces with safepoints between them. Until the type is stored a marker finds nothing to scan in it:
+ * all it could hold is zero [inv.large.zeroing]. */
+#include <string.h>
+
+#include "base/fault.h"
+#include "heap/cache.h"
+
+#define ZERO_BYTES ((size_t)256 << 10)
+
+static struct tri__span *take_large(size_t pages, bool *dirty)
+{
+    struct tri__span *span;
+    uintptr_t base;
+
+    if (!tri__page_heap_alloc(&tri__heap.pages, pages, &base, dirty))
+        return NULL;
+    span = tri__span_new(base, pages, TRI__LARGE_SPAN, *dirty);
+    if (span == NULL)
+        tri__page_heap_free(&tri__heap.pages, base, pages);
+    return span;
+}
+
+static void enter_large(struct tri__cache *cache, struct tri__span *span)
+{
+    if (cache->black && !tri__fault(TRI__FAULT_ALLOCATE_WHITE))
+        tri__span_set_marks(span, 0, 1);
+    tri__span_set_alloc(span, 0, 1);
+    tri__span_publish(span);
+    cache->unreported += span->slot_bytes;
+    tri__stack_push(&tri__heap.central[TRI__LARGE_SPAN].full[cache->side], &span->link);
+}
+
+/* The caller's stack holds `base`, so the safepoints in here keep the object. */
+static void zero_in_pieces(struct tri__cache *cache, uintptr_t base, size_t bytes)
+{
+    for (size_t done = 0; done < bytes; done += ZERO_BYTES) {
+        size_t piece = bytes - done < ZERO_BYTES ? bytes - done : ZERO_BYTES;
+
+        memset((void *)(base + done), 0, piece);
+        tri__heap.hooks.safepoint(cache);
+    }
+}
+
+uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_t bytes)
+{
+    size_t pages = bytes / TRI__PAGE_BYTES + (bytes % TRI__PAGE_BYTES != 0);
+    struct tri__span *span;
+    uintptr_t base;
+    bool dirty;
+
+    tri__heap.hooks.safepoint(cache);
+    if (pages > tri__heap.bytes >> TRI__PAGE_SHIFT)
+        return 0;
+    span = take_large(pages, &dirty);
+    if (span == NULL)
+        return 0;
+    base = span->base;
+    enter_large(cache, span);
+    if (dirty)
+        zero_in_pieces(cache, base, pages << TRI__PAGE_SHIFT);
+    tri__store_release(&span->type, type); /* rel -> acq in tri__object_layout() */
+    tri__heap.hooks.safepoint(cache);
+    return base;
+}

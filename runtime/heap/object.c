@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The public questions about one object. Threads: any; no locks; the caller keeps the object alive. */
+#include "heap/object.h"
+
+#include <tricolor/inspect.h>
+
+void *tri_object_base(const void *p)
+{
+    struct tri__ref ref;
+
+    return tri__resolve((uintptr_t)p, &ref) ? (void *)ref.base : NULL;
+}
+
+size_t tri_object_size(const void *p)
+{
+    struct tri__ref ref;
+
+    return tri__resolve((uintptr_t)p, &ref) ? tri__ref_limit(&ref) - ref.base : 0;
+}
+
+const tri_type *tri_object_type(const void *p)
+{
+    struct tri__ref ref;
+
+    if (!tri__resolve((uintptr_t)p, &ref) || tri__class_info[ref.span_class].kind == TRI__KIND_BITMAP)
+        return NULL;
+    return tri__ref_is_leaf(&ref) ? &tri_type_bytes : tri__ref_type(&ref);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* A span: consecutive pages cut into slots of one size, the unit that is swept, cached and listed.
+ *
+ * Owner of a span: the thread whose cache holds it, or whoever has popped it from a central list; nobody else allocates from it
+ * or sweeps it [inv.span.owner]. Anyone may look a span up at any time: descriptors are type-stable and never unmapped
+ * while the heap lives [inv.span.stable].
+ * See: docs/architecture.md "Spans". */
+#ifndef TRI__HEAP_SPAN_H
+#define TRI__HEAP_SPAN_H
+
+#include <tricolor/type.h>
+
+#include "base/atomic.h"
+#include "base/ck_shim.h"
+#include "heap/size_class.h"
+
+#define TRI__PAGE_SHIFT 13
+#define TRI__PAGE_BYTES ((size_t)1 << TRI__PAGE_SHIFT)
+
+/* Page-class byte of pages that hold no objects now. Large objects have span class 1, small ones 2 and up. */
+#define TRI__NO_SPAN 0
+#define TRI__LARGE_SPAN 1
+
+/* Colour and allocation of 64 slots, side by side so that marking an object touches one line of metadata.
+ * mark:  set by markers and, while marking, by the owner that cuts a run (atomic or); cleared by sweep and give-back.
+ * alloc: written by the owner alone; a release store, acquired by whoever resolves a word to a slot. */
+struct tri__pair {
+    uint64_t mark;
+    uint64_t alloc;
+};
+
+struct tri__span {
+    struct tri__stack_entry link; /* place in a central list, or in the list of unused descriptors */
+
+    /* const while the span is in use; published by the release store of the page-class bytes */
+    uintptr_t base;
+    size_t pages;
+    size_t slot_bytes;
+    uint32_t slots;
+    uint8_t span_class;
+    struct tri__pair *pairs; /* in the page's end, or own_pair */
+    uint64_t *bits;          /* heap bitmap of a bitmap span, else NULL */
+
+    /* owner */
+    uint32_t next_slot; /* slots before it have been handed out or found taken since the last sweep */
+    bool dirty;         /* free slots may hold old bytes: zero them when a run is cut */
+
+    /* atomic */
+    const tri_type *type; /* of a large object; NULL: leaf, or still being zeroed (nothing to scan, and new objects are black) */
+
+    struct tri__pair own_pair; /* for spans of more than one page, which have at most 64 slots */
+};
+
+/* Takes a descriptor for [base, base + pages) and fills it in for `span_class`; the slots are all free and unmarked. NULL: no memory. */
+struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class, bool dirty);
+
+/* Gives a descriptor back for reuse. The pages are the caller's again. */
+void tri__span_delete(struct tri__span *span);
+
+/* Makes every slot free and unmarked again: the owner found the span empty and keeps it. */
+void tri__span_reset(struct tri__span *span);
+
+/* Finds the first run of free slots at or after span->next_slot, at most `limit` of them. false: none. Owner. */
+bool tri__span_next_run(const struct tri__span *span, uint32_t limit, uint32_t *first, uint32_t *count);
+
+/* Set or clear the allocation or mark bits of `count` slots from `first`. Allocation bits: owner only. */
+void tri__span_set_alloc(struct tri__span *span, uint32_t first, uint32_t count);
+void tri__span_clear_alloc(struct tri__span *span, uint32_t first, uint32_t count);
+void tri__span_set_marks(struct tri__span *span, uint32_t first, uint32_t count);
+void tri__span_clear_marks(struct tri__span *span, uint32_t first, uint32_t count);
+
+/* Marks become allocation bits, marks are cleared, free slots are open again. Returns the number of live slots; *freed gets the
+ * slots that died. Owner; no mark may be running [inv.sweep.quiet]. */
+uint32_t tri__span_sweep(struct tri__span *span, uint32_t *freed);
+
+/* Frees the memory of all descriptors: at shutdown only. */
+void tri__span_release_all(void);
+
+static inline struct tri__span *tri__span_of_link(struct tri__stack_entry *link)
+{
+    return (struct tri__span *)(void *)link; /* link is the first member */
+}
+
+static inline uint32_t tri__span_groups(const struct tri__span *span)
+{
+    return (span->slots + 63) / 64;
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* tri_init and tri_shutdown: puts the floors together, from the lowest up, and takes them down again.
+ *
+ * This file alone knows all floors; it installs the functions through which lower floors reach upper ones. */
+#define TRI_IMPLEMENTATION
+#include <errno.h>
+#include <pthread.h>
+
+#include <tricolor/gc.h>
+
+#include "barrier/bulk.h"
+#include "base/cgroup.h"
+#include "base/config.h"
+#include "base/fatal.h"
+#include "base/fault.h"
+#include "base/os.h"
+#include "base/rcu_shim.h"
+#include "collector/assist.h"
+#include "collector/cycle.h"
+#include "collector/pace.h"
+#include "collector/work.h"
+#include "inspect/inspect.h"
+#include "mutator/attach.h"
+#include "mutator/handshake.h"
+#include "mutator/registry.h"
+#include "mutator/roots.h"
+
+static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool initialized; /* [init_lock] */
+static bool (*oom)(size_t bytes, void *argument);
+static void *oom_argument;
+
+/* --- what the heap asks of the floors above it -------------------------------------------------------------------------- */
+
+static struct tri__cache *attach(void)
+{
+    return &tri__mutator_here()->writer.cache;
+}
+
+static void safepoint(struct tri__cache *cache)
+{
+    struct tri__mutator *self = tri__mutator_of_cache(cache);
+    uint64_t allocated = cache->unreported;
+
+    tri__handshake_answer(self);
+    tri__cache_report(cache);
+    if (allocated == 0)
+        return;
+    if (tri__pace_is_due())
+        tri__cycle_request();
+    tri__assist(self, allocated);
+}
+
+static void refilled(struct tri__cache *cache, uint64_t start)
+{
+    tri__mutator_delayed(tri__mutator_of_cache(cache), TRI_DELAY_REFILL, start);
+}
+
+/* First an emergency collection, then the handler for as long as it says that it could help. */
+static bool out_of_memory(struct tri__cache *cache, size_t bytes, unsigned attempt)
+{
+    if (attempt == 0) {
+        tri__cycle_run(tri__mutator_of_cache(cache));
+        return true;
+    }
+    return oom != NULL && oom(bytes, oom_argument);
+}
+
+static const struct tri__heap_hooks heap_hooks = {
+    .attach = attach,
+    .safepoint = safepoint,
+    .refilled = refilled,
+    .out_of_memory = out_of_memory,
+};
+
+void tri__safepoint_slow(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+
+    if (self != NULL)
+        safepoint(&self->writer.cache);
+}
+
+/* --- the program's view ---------------------------------------------------------------------------------------------------- */
+
+static int start_floors(const struct tri__options *options)
+{
+    int error = tri__heap_init(options->heap_reserve, options->memory_limit, &heap_hooks);
+
+    if (error != 0)
+        return error;
+    error = tri__mutators_init();
+    if (error == 0) {
+        tri__bulk_init(tri__root_pointers_of);
+        tri__pace_init(options->gc_percent, options->memory_limit);
+        tri__trace_init(options);
+        error = tri__collector_start(options->markers, tri__trace_cycle);
+        if (error == 0)
+            return 0;
+        tri__mutators_release();
+    }
+    tri__heap_release();
+    return error;
+}
+
+/* Nine tenths of what the container may use: the rest is for stacks, malloc and the page cache. */
+static size_t default_memory_limit(void)
+{
+    size_t limit = tri__cgroup_memory_limit();
+
+    return limit == SIZE_MAX ? SIZE_MAX : limit / 10 * 9;
+}
+
+static int init_locked(const tri_config *config)
+{
+    struct tri__options options;
+    int error;
+
+    if (initialized)
+        return -EALREADY;
+    error = tri__options_load(&options, config);
+    if (error != 0)
+        return error;
+    tri__fault_init();
+    if (options.memory_limit == 0)
+        options.memory_limit = default_memory_limit();
+    oom = options.oom;
+    oom_argument = options.oom_argument;
+    error = start_floors(&options);
+    initialized = error == 0;
+    return error;
+}
+
+int tri_init(const tri_config *config)
+{
+    int error;
+
+    pthread_mutex_lock(&init_lock);
+    error = init_locked(config);
+    pthread_mutex_unlock(&init_lock);
+    if (error == 0)
+        tri__mutator_here();
+    return error;
+}
+
+void tri_shutdown(void)
+{
+    pthread_mutex_lock(&init_lock);
+    if (!initialized)
+        tri__fatal("tri_shutdown() without tri_init()");
+    tri__collector_stop();
+    tri__mutator_leave();
+    if (tri__registry_size() != 0)
+        tri__fatal("tri_shutdown() while %zu other threads are attached; let them end or call tri_thread_detach() first",
+                   tri__registry_size());
+    tri__mutators_release();
+    tri__rcu_barrier();
+    tri__roots_release();
+    tri__handles_release();
+    tri__rcu_barrier();
+    tri__buffers_release();
+    tri__work_release();
+    tri__heap_release();
+    initialized = false;
+    pthread_mutex_unlock(&init_lock);
+}
+
+void tri_collect(void)
+{
+    tri__cycle_run(tri__mutator_here());
+}
+
+int tri_set_gc_percent(int percent)
+{
+    return tri__pace_set_gc_percent(percent < 0 ? -1 : percent);
+}
+
+size_t tri_set_memory_limit(size_t bytes)
+{
+    tri__heap_set_limit(bytes);
+    return tri__pace_set_memory_limit(bytes);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a mutator: attach, adopt the phase, detach; and starting threads with an argument that stays alive.
+ *
+ * Locks: registry_lock. Neither attaching nor detaching waits for a cycle. */
+#define TRI_IMPLEMENTATION
+#include "mutator/attach.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tricolor/root.h>
+
+#include "base/fatal.h"
+#include "base/os.h"
+#include "mutator/handshake.h"
+
+_Static_assert(offsetof(struct tri__mutator, writer) == 0, "tri__self is cast to its floor's view");
+_Static_assert(offsetof(struct tri__writer, cache) == 0, "tri__self is cast to its floor's view");
+_Static_assert(offsetof(struct tri__cache, front) == 0, "tri__self is cast to its floor's view");
+
+/* What threads point to before their first use of the heap: every inline path finds a reason to take its slow half. */
+static struct tri__front unattached = {
+    .barrier = TRI__BARRIER_UNATTACHED,
+    .runs = {[TRI__NO_SPAN] = {.current = 1}},
+};
+
+__thread struct tri__front *tri__self __attribute__((tls_model("initial-exec"))) = &unattached;
+
+static pthread_key_t leave_key;
+static bool open_for_use; /* atomic */
+static struct tri__departed departed; /* [registry_lock] */
+
+static void leave_at_exit(void *unused)
+{
+    (void)unused;
+    tri__mutator_leave();
+}
+
+int tri__mutators_init(void)
+{
+    int error = pthread_key_create(&leave_key, leave_at_exit);
+
+    if (error != 0)
+        return -error;
+    memset(&tri__phase, 0, sizeof tri__phase);
+    memset(&departed, 0, sizeof departed);
+    tri__store_release(&open_for_use, true); /* rel -> acq in tri__mutator_here() */
+    return 0;
+}
+
+void tri__mutators_release(void)
+{
+    tri__store_relaxed(&open_for_use, false);
+    pthread_key_delete(leave_key);
+    tri__registry_release();
+}
+
+static struct tri__mutator *mutator_new(void)
+{
+    struct tri__mutator *mutator = tri__os_map(sizeof *mutator);
+    uintptr_t low;
+
+    if (mutator == NULL)
+        return NULL;
+    mutator->tid = tri__os_tid();
+    if (tri__os_stack_bounds(&low, &mutator->stack_high) == 0)
+        return mutator;
+    tri__os_unmap(mutator, sizeof *mutator);
+    return NULL;
+}
+
+static void mutator_free(struct tri__rcu_head *head)
+{
+    tri__os_unmap((char *)head - offsetof(struct tri__mutator, rcu), sizeof(struct tri__mutator));
+}
+
+/* The phase is taken and the table replaced under one lock: [inv.registry.phase]. */
+static int join(struct tri__mutator *mutator)
+{
+    int error;
+
+    tri__registry_lock();
+    tri__writer_init(&mutator->writer, tri__phase.cache, tri__phase.barrier);
+    error = tri__registry_enter_locked(mutator);
+    tri__registry_unlock();
+    return error;
+}
+
+static int attach(void)
+{
+    struct tri__mutator *mutator = mutator_new();
+    int error = mutator == NULL ? -ENOMEM : -pthread_setspecific(leave_key, mutator);
+
+    if (error == 0)
+        error = join(mutator);
+    if (error == 0) {
+        tri__self = &mutator->writer.cache.front;
+        return 0;
+    }
+    if (mutator != NULL) {
+        pthread_setspecific(leave_key, NULL);
+        tri__os_unmap(mutator, sizeof *mutator);
+    }
+    return error;
+}
+
+struct tri__mutator *tri__mutator_here(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+
+    if (self != NULL)
+        return self;
+    if (!tri__load_acquire(&open_for_use)) /* acq <- rel in tri__mutators_init() */
+        tri__fatal("the heap was used before tri_init(), or after tri_shutdown(); call tri_init() first");
+    if (attach() != 0)
+        tri__fatal("no memory to attach a thread; call tri_thread_attach() first to handle that");
+    return tri__mutator_self();
+}
+
+void tri__attach_slow(void)
+{
+    tri__mutator_here();
+}
+
+static void keep_statistics_locked(const struct tri__mutator *mutator)
+{
+    for (int i = 0; i < TRI_DELAY_CAUSES; i++)
+        tri__histogram_merge(&departed.delays[i], &mutator->delays[i]);
+    tri__add_single_writer(&departed.assists, tri__load_relaxed(&mutator->assists));
+}
+
+/* With the lock held no new request can come: one that is pending is answered first, so the collector never waits
+ * for a thread that is gone [inv.registry.phase]. */
+void tri__mutator_leave(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+
+    if (self == NULL)
+        return;
+    if (self->blocking_depth != 0) { /* the thread ends inside TRI_BLOCKING */
+        self->blocking_depth = 1;
+        tri_blocking_end();
+    }
+    tri__registry_lock();
+    tri__handshake_answer(self);
+    tri__cache_drop(&self->writer.cache);
+    tri__buffer_surrender(&self->writer);
+    tri__store_relaxed(&self->state, TRI__DETACHED);
+    keep_statistics_locked(self);
+    tri__registry_remove_locked(self);
+    tri__registry_unlock();
+    tri__self = &unattached;
+    pthread_setspecific(leave_key, NULL);
+    tri__rcu_call(&self->rcu, mutator_free);
+}
+
+int tri_thread_attach(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+
+    if (self == NULL) {
+        if (!tri__load_acquire(&open_for_use))
+            tri__fatal("tri_thread_attach() before tri_init()");
+        if (attach() != 0)
+            return -ENOMEM;
+        self = tri__mutator_self();
+    }
+    self->attach_depth++;
+    return 0;
+}
+
+void tri_thread_detach(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+
+    if (self == NULL)
+        tri__fatal("tri_thread_detach() in a thread that is not attached; pair it with tri_thread_attach()");
+    if (self->blocking_depth != 0)
+        tri__fatal("tri_thread_detach() inside TRI_BLOCKING; leave the block first");
+    if (self->attach_depth <= 1)
+        tri__mutator_leave();
+    else
+        self->attach_depth--;
+}
+
+void tri__mutator_delayed(struct tri__mutator *mutator, tri_delay_cause cause, uint64_t start)
+{
+    tri__histogram_record(&mutator->delays[cause], tri__os_now() - start);
+}
+
+void tri__departed_statistics(struct tri__departed *out)
+{
+    tri__registry_lock();
+    *out = departed;
+    tri__registry_unlock();
+}
+
+/* What a new thread needs to start; the handle keeps the argument alive until it is on the new thread's stack. */
+struct start {
+    void *(*function)(void *);
+    tri_handle *argument;
+};
+
+static void *start_thread(void *pointer)
+{
+    struct start start = *(struct start *)pointer;
+    void *argument;
+
+    free(pointer);
+    tri__mutator_here();
+    argument = tri_handle_get(start.argument);
+    tri_handle_free(start.argument);
+    return start.function(argument);
+}
+
+int tri_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument)
+{
+    struct start *start = malloc(sizeof *start);
+    int error;
+
+    if (start == NULL)
+        return EAGAIN;
+    start->function = function;
+    start->argument = tri_handle_new(argument);
+    if (start->argument == NULL) {
+        free(start);
+        return EAGAIN;
+    }
+    error = pthread_create(thread, attributes, start_thread, start);
+    if (error != 0) {
+        tri_handle_free(start->argument);
+        free(start);
+    }
+    return error;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Setting up and tearing down the mutator floor, and what it remembers of threads that are gone. */
+#ifndef TRI__MUTATOR_ATTACH_H
+#define TRI__MUTATOR_ATTACH_H
+
+#include "mutator/mutator.h"
+
+/* Statistics of threads that have detached. */
+struct tri__departed {
+    struct tri__histogram delays[TRI_DELAY_CAUSES];
+    uint64_t assists;
+};
+
+int tri__mutators_init(void);    /* 0 or -errno */
+void tri__mutators_release(void); /* nobody may be attached */
+
+void tri__departed_statistics(struct tri__departed *out);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* A mutator: a thread of the program that uses the heap.
+ *
+ * The block of a thread is touched by the thread itself while it runs, and by the collector while the thread is in TRI_BLOCKING
+ * and the collector has claimed its state word [inv.mutator.claim]. Others read the fields marked atomic, under RCU.
+ * See: docs/architecture.md "Handshakes". */
+#ifndef TRI__MUTATOR_MUTATOR_H
+#define TRI__MUTATOR_MUTATOR_H
+
+#include <tricolor/inspect.h>
+#include <tricolor/thread.h>
+
+#include "barrier/buffer.h"
+#include "base/histogram.h"
+#include "base/rcu_shim.h"
+#include "mutator/registers.h"
+
+/* Who acts for the mutator.
+ *
+ *     RUNNING  --thread, tri_blocking_begin-->  BLOCKED      BLOCKED --thread, tri_blocking_end--> RUNNING
+ *     BLOCKED  --collector, claims-->  CLAIMED  --collector, done-->  BLOCKED
+ *     CLAIMED  --thread wants to go on, and sleeps-->  AWAITED  --collector, done, wakes it-->  BLOCKED */
+enum tri__mutator_state {
+    TRI__RUNNING,
+    TRI__BLOCKED,
+    TRI__CLAIMED,
+    TRI__AWAITED,
+    TRI__DETACHED,
+};
+
+/* What the collector asks of every mutator, one thing at a time. */
+enum tri__request {
+    TRI__REQUEST_NONE,
+    TRI__REQUEST_PING,    /* just answer */
+    TRI__REQUEST_ARM,     /* H1: barrier on, allocate black */
+    TRI__REQUEST_SCAN,    /* H2: shade what the own stack holds */
+    TRI__REQUEST_FLUSH,   /* H3: the same again; buffers are drained after the answer */
+    TRI__REQUEST_RELEASE, /* H4: barrier off, give cached runs back */
+};
+
+struct tri__mutator {
+    struct tri__writer writer; /* first: tri__self points into it */
+
+    /* const after attach */
+    uintptr_t stack_high;
+    uint32_t tid;
+
+    /* owner */
+    uint32_t attach_depth;
+    uint32_t blocking_depth;
+    uintptr_t stack_low; /* valid while BLOCKED or CLAIMED: what lies above is scanned */
+    struct tri__registers registers;
+
+    /* atomic */
+    alignas(64) uint32_t state; /* enum tri__mutator_state */
+    uint64_t asked;             /* when the pending or last request was made */
+    uint64_t latency;           /* how long its answer took to come */
+    struct tri__histogram delays[TRI_DELAY_CAUSES]; /* one writer: the thread itself */
+    uint64_t assists;           /* one writer */
+
+    struct tri__rcu_head rcu;
+};
+
+static inline struct tri__mutator *tri__mutator_of_cache(struct tri__cache *cache)
+{
+    return (struct tri__mutator *)(void *)cache;
+}
+
+/* The calling thread's block, or NULL. */
+static inline struct tri__mutator *tri__mutator_self(void)
+{
+    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
+        return NULL;
+    return (struct tri__mutator *)(void *)tri__self;
+}
+
+/* The calling thread's block; attaches it. Fatal when that is not possible. */
+struct tri__mutator *tri__mutator_here(void);
+
+/* Books a delay of the calling thread that began at `start`. */
+void tri__mutator_delayed(struct tri__mutator *mutator, tri_delay_cause cause, uint64_t start);
+
+/* Detaches the calling thread for good, whatever its attach depth. */
+void tri__mutator_leave(void);
+
+#endif

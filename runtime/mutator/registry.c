@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of mutators: copy, replace, free after a grace period. */
+#include "mutator/registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fatal.h"
+
+struct tri__phase tri__phase;
+
+static struct tri__members nobody;
+static struct tri__members *members = &nobody; /* atomic: release in replace_locked(), acquire in tri__registry_members() */
+static size_t attached;                        /* atomic */
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void tri__registry_lock(void)
+{
+    pthread_mutex_lock(&registry_lock);
+}
+
+void tri__registry_unlock(void)
+{
+    pthread_mutex_unlock(&registry_lock);
+}
+
+struct tri__members *tri__registry_members(void)
+{
+    return tri__load_acquire(&members); /* acq <- rel in replace_locked() */
+}
+
+size_t tri__registry_size(void)
+{
+    return tri__load_relaxed(&attached);
+}
+
+static void free_members(struct tri__rcu_head *head)
+{
+    free((char *)head - offsetof(struct tri__members, rcu));
+}
+
+static void replace_locked(struct tri__members *fresh)
+{
+    struct tri__members *old = members;
+
+    tri__store_release(&members, fresh); /* rel -> acq in tri__registry_members() */
+    if (old != &nobody)
+        tri__rcu_call(&old->rcu, free_members);
+}
+
+/* A copy of the table without gaps and without `left_out`, with room for `extra` more. */
+static struct tri__members *copy_members(const struct tri__mutator *left_out, size_t extra)
+{
+    size_t room = members->count + extra;
+    struct tri__members *copy = malloc(sizeof *copy + room * sizeof copy->mutators[0]);
+
+    if (copy == NULL)
+        return NULL;
+    copy->count = 0;
+    for (size_t i = 0; i < members->count; i++) {
+        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
+
+        if (mutator != NULL && mutator != left_out)
+            copy->mutators[copy->count++] = mutator;
+    }
+    return copy;
+}
+
+int tri__registry_enter_locked(struct tri__mutator *mutator)
+{
+    struct tri__members *fresh = copy_members(NULL, 1);
+
+    if (fresh == NULL)
+        return -ENOMEM;
+    fresh->mutators[fresh->count++] = mutator;
+    replace_locked(fresh);
+    tri__store_relaxed(&attached, fresh->count);
+    return 0;
+}
+
+static void leave_gap(const struct tri__mutator *mutator)
+{
+    for (size_t i = 0; i < members->count; i++)
+        if (members->mutators[i] == mutator)
+            tri__store_relaxed(&members->mutators[i], NULL);
+}
+
+void tri__registry_remove_locked(struct tri__mutator *mutator)
+{
+    struct tri__members *fresh = copy_members(mutator, 0);
+
+    tri__store_relaxed(&attached, attached - 1);
+    if (fresh != NULL)
+        replace_locked(fresh);
+    else
+        leave_gap(mutator);
+}
+
+void tri__registry_release(void)
+{
+    tri__registry_lock();
+    TRI__ASSERT(attached == 0);
+    replace_locked(&nobody);
+    tri__registry_unlock();
+}

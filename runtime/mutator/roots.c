@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of root ranges.
+ *
+ * Locks: roots_lock, for replacing the table; a leaf but for malloc. It is never held across a safepoint. */
+#define TRI_IMPLEMENTATION
+#include "mutator/roots.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tricolor/root.h>
+#include <tricolor/thread.h>
+
+#include "base/fatal.h"
+#include "base/rcu_shim.h"
+#include "layout/type.h"
+
+struct root {
+    uintptr_t base;
+    uintptr_t limit;
+    const tri_type *type; /* of an element */
+    bool module;          /* TRI_ROOT variables of an executable or shared object: they outlive tri_shutdown */
+};
+
+struct table {
+    size_t count;
+    struct tri__rcu_head rcu;
+    struct root roots[];
+};
+
+static struct table nothing;
+static struct table *table = &nothing; /* atomic: release in replace_locked(), acquire in readers */
+static pthread_mutex_t roots_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void free_table(struct tri__rcu_head *head)
+{
+    free((char *)head - offsetof(struct table, rcu));
+}
+
+static void replace_locked(struct table *fresh)
+{
+    struct table *old = table;
+
+    tri__store_release(&table, fresh); /* rel -> acq in current_table() */
+    if (old != &nothing)
+        tri__rcu_call(&old->rcu, free_table);
+}
+
+static struct table *current_table(void)
+{
+    return tri__load_acquire(&table);
+}
+
+/* The first root that ends behind `address`; the count if there is none. */
+static size_t find_root(const struct table *in, uintptr_t address)
+{
+    size_t low = 0, high = in->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (in->roots[middle].limit <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct table *table_new(size_t count)
+{
+    struct table *fresh = malloc(sizeof *fresh + count * sizeof fresh->roots[0]);
+
+    if (fresh != NULL)
+        fresh->count = count;
+    return fresh;
+}
+
+static int insert_locked(const struct root *root)
+{
+    size_t at = find_root(table, root->base), count = table->count;
+    struct table *fresh;
+
+    if (at < count && table->roots[at].base < root->limit)
+        return -EINVAL;
+    fresh = table_new(count + 1);
+    if (fresh == NULL)
+        return -ENOMEM;
+    memcpy(fresh->roots, table->roots, at * sizeof *root);
+    fresh->roots[at] = *root;
+    memcpy(fresh->roots + at + 1, table->roots + at, (count - at) * sizeof *root);
+    replace_locked(fresh);
+    return 0;
+}
+
+static int delete_locked(size_t at)
+{
+    size_t count = table->count - 1;
+    struct table *fresh = table_new(count);
+
+    if (fresh == NULL)
+        return -ENOMEM;
+    memcpy(fresh->roots, table->roots, at * sizeof(struct root));
+    memcpy(fresh->roots + at, table->roots + at + 1, (count - at) * sizeof(struct root));
+    replace_locked(fresh);
+    return 0;
+}
+
+static struct tri__type_pointers root_words(const struct root *root)
+{
+    return tri__type_pointers_tiled(root->base, root->type, root->limit);
+}
+
+static void scan_root(const struct root *root, tri__buffer_take *take, void *argument)
+{
+    struct tri__type_pointers it = root_words(root);
+    uintptr_t slot;
+
+    while ((slot = tri__type_pointers_next(&it)) != 0) {
+        uintptr_t value = tri__load_relaxed((uintptr_t *)slot);
+
+        if (value != 0)
+            take(value, argument);
+    }
+}
+
+static void shade_value(uintptr_t value, void *writer)
+{
+    tri__shade(writer, value);
+}
+
+/* What a range holds while it becomes a root, or ceases to be one, in the middle of a mark: the markers may have scanned the
+ * roots already, or not yet [inv.roots.change]. */
+static void shade_root(const struct root *root)
+{
+    if (tri__self->barrier == TRI__BARRIER_UNSCANNED || tri__self->barrier == TRI__BARRIER_SCANNED)
+        scan_root(root, shade_value, (struct tri__writer *)tri__self);
+}
+
+static int add_root(const struct root *root)
+{
+    int error;
+
+    pthread_mutex_lock(&roots_lock);
+    error = insert_locked(root);
+    pthread_mutex_unlock(&roots_lock);
+    if (error == 0)
+        shade_root(root);
+    return error;
+}
+
+int tri_root_add(void *base, const tri_type *type, size_t n)
+{
+    struct root root = {.base = (uintptr_t)base, .type = type};
+    size_t bytes;
+
+    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
+        tri__attach_slow();
+    if (base == NULL || root.base % TRI_WORD != 0 || n == 0 || type->size == 0)
+        return -EINVAL;
+    if (__builtin_mul_overflow(type->size, n, &bytes) || __builtin_add_overflow(root.base, bytes, &root.limit))
+        return -EINVAL;
+    if (tri__type_prepare(type) != 0)
+        return -ENOMEM;
+    return add_root(&root);
+}
+
+/* Takes the root out of the table; *removed gets it. */
+static int remove_root(uintptr_t base, struct root *removed)
+{
+    int error = -ENOENT;
+    size_t at;
+
+    pthread_mutex_lock(&roots_lock);
+    at = find_root(table, base);
+    if (at < table->count && table->roots[at].base == base) {
+        *removed = table->roots[at];
+        shade_root(removed);
+        error = delete_locked(at);
+    }
+    pthread_mutex_unlock(&roots_lock);
+    return error;
+}
+
+int tri_root_remove(void *base)
+{
+    struct root root;
+    int error;
+
+    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
+        tri__attach_slow();
+    error = remove_root((uintptr_t)base, &root);
+    if (error == 0)
+        TRI_BLOCKING
+            tri__rcu_synchronize(); /* a marker may be reading the range by the old table */
+    return error;
+}
+
+void tri__module_add(void *start, void *stop)
+{
+    struct root root = {(uintptr_t)start, (uintptr_t)stop, &tri_type_conservative, true};
+    int error = add_root(&root);
+
+    if (error == -ENOMEM)
+        tri__fatal("no memory to register the TRI_ROOT variables of a module");
+}
+
+void tri__module_remove(void *start)
+{
+    struct root root;
+
+    remove_root((uintptr_t)start, &root); /* every file of the module asks; the first one does it */
+}
+
+void tri__roots_scan(tri__buffer_take *take, void *argument)
+{
+    struct table *roots;
+
+    tri__rcu_lock();
+    roots = current_table();
+    for (size_t i = 0; i < roots->count; i++)
+        scan_root(&roots->roots[i], take, argument);
+    tri__rcu_unlock();
+}
+
+struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes)
+{
+    struct tri__type_pointers it = tri__type_pointers_none();
+    struct table *roots;
+    size_t at;
+
+    tri__rcu_lock();
+    roots = current_table();
+    at = find_root(roots, address);
+    if (at < roots->count && roots->roots[at].base <= address) {
+        if (bytes > roots->roots[at].limit - address)
+            tri__fatal("bulk barrier on a range that leaves its root: %zu bytes at %p, but the root at %p ends after %zu bytes",
+                       bytes, (void *)address, (void *)roots->roots[at].base,
+                       (size_t)(roots->roots[at].limit - roots->roots[at].base));
+        it = root_words(&roots->roots[at]);
+        tri__type_pointers_clip(&it, address, address + bytes);
+    }
+    tri__rcu_unlock();
+    return it;
+}
+
+static void clear_words(const struct root *root)
+{
+    for (uintptr_t at = root->base; at < root->limit; at += TRI_WORD)
+        tri__store_relaxed((uintptr_t *)at, (uintptr_t)0);
+}
+
+void tri__roots_release(void)
+{
+    size_t at = 0;
+
+    pthread_mutex_lock(&roots_lock);
+    while (at < table->count) {
+        if (table->roots[at].module)
+            clear_words(&table->roots[at++]);
+        else if (delete_locked(at) != 0)
+            break;
+    }
+    pthread_mutex_unlock(&roots_lock);
+}

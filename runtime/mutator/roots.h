@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Roots outside of stacks: TRI_ROOT variables, registered ranges, handles.
+ *
+ * The table of ranges is sorted, never changed, and replaced by a copy under roots_lock; who reads it does so under RCU. Handles
+ * live in blocks that are never freed before shutdown. Root words are stored to with the barrier, so they are scanned once
+ * a cycle, while the program runs. */
+#ifndef TRI__MUTATOR_ROOTS_H
+#define TRI__MUTATOR_ROOTS_H
+
+#include "barrier/buffer.h"
+#include "layout/type_pointers.h"
+
+/* Gives `take` what every root holds, NULL left out. Any thread. */
+void tri__roots_scan(tri__buffer_take *take, void *argument);
+void tri__handles_scan(tri__buffer_take *take, void *argument);
+
+/* For bulk barriers (barrier/bulk.h). */
+struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes);
+
+/* At shutdown: registered ranges and handles are forgotten; TRI_ROOT variables stay, and are cleared. */
+void tri__roots_release(void);
+void tri__handles_release(void);
+
+#endif

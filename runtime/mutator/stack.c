@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Scanning stacks word by word.
+ *
+ * The words are read without a sanitizer's instrumentation, and only here. ASan: a scan crosses the red zones between locals. TSan: a thread in TRI_BLOCKING
+ * may write to locals of the block (the buffer of a read(), say) while the collector looks at its stack; the words that count, heap pointers it
+ * held when it entered, do not change [inv.stack.foreign], and any other value is filtered like every stray word. */
+#include "mutator/stack.h"
+
+#if defined(__has_feature)
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+
+/* With detect_stack_use_after_return ASan keeps locals in frames of its own on the heap; the stack only points to them. */
+static bool fake_frame(uintptr_t word, uintptr_t *low, uintptr_t *high)
+{
+    void *stack = __asan_get_current_fake_stack(), *begin = NULL, *end = NULL;
+
+    if (stack == NULL || __asan_addr_is_in_fake_stack(stack, (void *)word, &begin, &end) == NULL)
+        return false;
+    *low = (uintptr_t)begin;
+    *high = (uintptr_t)end;
+    return true;
+}
+#else
+static bool fake_frame(uintptr_t word, uintptr_t *low, uintptr_t *high)
+{
+    (void)word, (void)low, (void)high;
+    return false;
+}
+#endif
+
+__attribute__((no_sanitize("address", "thread"), noinline)) static uintptr_t read_word(uintptr_t address)
+{
+    return *(const volatile uintptr_t *)address;
+}
+
+static void scan_words(struct tri__mutator *mutator, uintptr_t low, uintptr_t high)
+{
+    for (uintptr_t at = low; at < high; at += TRI_WORD) {
+        uintptr_t word = read_word(at);
+
+        if (tri__in_heap(word))
+            tri__buffer_push(&mutator->writer, word);
+    }
+}
+
+/* The stack proper: also follows words into frames that a sanitizer moved elsewhere. Own thread only. */
+static void scan_frames(struct tri__mutator *mutator, uintptr_t low, uintptr_t high)
+{
+    for (uintptr_t at = low; at < high; at += TRI_WORD) {
+        uintptr_t word = read_word(at), frame_low, frame_high;
+
+        if (tri__in_heap(word))
+            tri__buffer_push(&mutator->writer, word);
+        else if (fake_frame(word, &frame_low, &frame_high))
+            scan_words(mutator, frame_low, frame_high);
+    }
+}
+
+void tri__stack_scan_own(struct tri__mutator *self)
+{
+    uintptr_t registers[TRI__SAVED_REGISTERS];
+
+    tri__registers_read(registers);
+    /* From our own frame on: it holds the registers our callers need and we use. */
+    scan_frames(self, tri__stack_pointer(), self->stack_high);
+    scan_words(self, (uintptr_t)registers, (uintptr_t)(registers + TRI__SAVED_REGISTERS));
+}
+
+void tri__stack_save(struct tri__mutator *self, uintptr_t low)
+{
+    for (unsigned i = 0; i < TRI__SAVED_FRAME && low + i * TRI_WORD < self->stack_high; i++)
+        self->registers.frame[i] = read_word(low + i * TRI_WORD);
+}
+
+void tri__stack_scan_claimed(struct tri__mutator *mutator)
+{
+    scan_words(mutator, (uintptr_t)&mutator->registers, (uintptr_t)(&mutator->registers + 1));
+    scan_words(mutator, mutator->stack_low, mutator->stack_high);
+}
