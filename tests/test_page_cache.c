@@ -152,7 +152,8 @@ START_TEST(flush_random)
     for (size_t c = 0; c < 8; c++)
         add_chunk(&heap, c, ALL);
     for (int round = 0; round < 1000; round++) {
-        size_t w = random_below(&random, 8 * TRI__PAGE_BITS_WORDS), chunk = w / TRI__PAGE_BITS_WORDS;
+        size_t w = random_below(&random, 8 * TRI__PAGE_BITS_WORDS);
+        size_t chunk = w / TRI__PAGE_BITS_WORDS;
         uint64_t vacant = random_word(&random), dirty = random_word(&random) & vacant;
         struct tri__page_bits used = heap.chunks[chunk].used, old = heap.chunks[chunk].dirty;
         struct tri__page_cache cache = {address_of(&heap, w * 64), vacant, dirty};
