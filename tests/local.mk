@@ -6,10 +6,13 @@ LDADD = libtricolor_internal.la $(CHECK_LIBS)
 
 # Each `%D%/test_module` is built from `%D%/test_module.c`, which uses Check.
 unit_tests =
+unit_tests += %D%/test_base
+unit_tests += %D%/test_config
 unit_tests += %D%/test_page_bits
 unit_tests += %D%/test_page_cache
 unit_tests += %D%/test_page_heap
 unit_tests += %D%/test_page_heap_random
+unit_tests += %D%/test_shims
 unit_tests += %D%/test_size_class
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
@@ -19,15 +22,20 @@ script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_headers.sh
 script_tests += %D%/test_sanitizers.sh
 script_tests += %D%/test_smallest_program.sh
+script_tests += %D%/test_tsan_control.sh
 
 # Programs that scripts run.
 script_programs =
 script_programs += %D%/known_faults
+script_programs += %D%/tsan_control
 tests_known_faults_LDADD =
 
 EXTRA_DIST += $(script_tests)
+EXTRA_DIST += %D%/capture.h
 EXTRA_DIST += %D%/pages.h
+EXTRA_DIST += %D%/random.h
 EXTRA_DIST += %D%/smallest_program.c
+EXTRA_DIST += %D%/suite.h
 EXTRA_DIST += %D%/tsan.supp
 
 if HAVE_CHECK
