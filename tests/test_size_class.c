@@ -120,8 +120,8 @@ END_TEST
 /* Bytes of the metadata behind `slots` slots. */
 static size_t metadata_bytes(const struct tri__class_info *info, unsigned slots)
 {
-    size_t pairs = (slots + TRI__SLOTS_PER_PAIR - 1) / TRI__SLOTS_PER_PAIR;
-    return 16 * pairs + (info->kind == TRI__KIND_BITMAP ? TRI__PAGE_BITS_BYTES : 0);
+    size_t colours = (slots + 7) / 8 * 8;
+    return colours + (info->kind == TRI__KIND_BITMAP ? TRI__PAGE_BITS_BYTES : 0);
 }
 
 static void check_metadata_in_page(const struct tri__class_info *info)
@@ -129,15 +129,15 @@ static void check_metadata_in_page(const struct tri__class_info *info)
     size_t slots_end = (size_t)info->slots * info->size, more = slots_end + info->size;
     size_t metadata = TRI__PAGE_BYTES - metadata_bytes(info, info->slots);
     ck_assert_uint_eq(info->pages, 1);
-    ck_assert_uint_eq(info->pairs_offset % 16, 0);
+    ck_assert_uint_eq(info->colours_offset % 8, 0);
     ck_assert_uint_le(slots_end, metadata);
     ck_assert_uint_gt(more + metadata_bytes(info, info->slots + 1u), TRI__PAGE_BYTES);
     if (info->kind == TRI__KIND_BITMAP) {
         ck_assert_uint_eq(info->bits_offset, metadata);
         ck_assert_uint_eq(info->bits_offset % 8, 0);
-        ck_assert_uint_eq(info->pairs_offset, metadata + TRI__PAGE_BITS_BYTES);
+        ck_assert_uint_eq(info->colours_offset, metadata + TRI__PAGE_BITS_BYTES);
     } else {
-        ck_assert_uint_eq(info->pairs_offset, metadata);
+        ck_assert_uint_eq(info->colours_offset, metadata);
     }
 }
 
@@ -146,7 +146,7 @@ START_TEST(metadata_lies_behind_the_slots)
     for (unsigned span_class = 2; span_class < TRI__SPAN_CLASSES; span_class++) {
         const struct tri__class_info *info = &tri__class_info[span_class];
         size_t bytes = info->pages * TRI__PAGE_BYTES;
-        if (info->pairs_offset != 0) {
+        if (info->colours_offset != 0) {
             check_metadata_in_page(info);
         } else {
             ck_assert_uint_ne(info->kind, TRI__KIND_BITMAP);
@@ -159,15 +159,15 @@ START_TEST(metadata_lies_behind_the_slots)
 }
 END_TEST
 
-/* Only classes that would lose more than an eighth of the page keep their pair elsewhere. */
-START_TEST(one_page_classes_with_their_pair_in_the_descriptor)
+/* Only classes that would lose more than an eighth of the page keep their colours elsewhere. */
+START_TEST(one_page_classes_with_their_colours_in_the_descriptor)
 {
     for (unsigned c = 1; c <= SMALL_CLASSES; c++) {
         unsigned size = small(c, 0)->size;
         bool outside = size == 2048 || size == 4096 || size == 8192;
         for (unsigned leaf = 0; leaf <= 1; leaf++)
             if (small(c, leaf)->pages == 1)
-                ck_assert_int_eq(small(c, leaf)->pairs_offset == 0, outside);
+                ck_assert_int_eq(small(c, leaf)->colours_offset == 0, outside);
     }
 }
 END_TEST
@@ -197,7 +197,7 @@ int main(void)
     tcase_add_test(tcase, classes_that_are_no_size);
     tcase_add_test(tcase, kinds);
     tcase_add_test(tcase, metadata_lies_behind_the_slots);
-    tcase_add_test(tcase, one_page_classes_with_their_pair_in_the_descriptor);
+    tcase_add_test(tcase, one_page_classes_with_their_colours_in_the_descriptor);
     tcase_add_test(tcase, index_of_every_offset);
     suite_add_tcase(suite, tcase);
 

@@ -128,7 +128,7 @@ static inline void prefetch(const struct tri__ref *ref)
 {
     const struct tri__class_info *info = &tri__class_info[ref->span_class];
 
-    __builtin_prefetch(ref->pair, 1);
+    __builtin_prefetch(ref->colour, 1);
     if (info->kind != TRI__KIND_LEAF)
         __builtin_prefetch((const void *)ref->base);
     if (info->kind == TRI__KIND_BITMAP)
@@ -253,7 +253,7 @@ static void rescan_span(struct tri__marker *marker, struct tri__span *span)
     for (uint32_t slot = 0; slot < span->slots; slot++) {
         struct tri__ref ref;
 
-        if ((tri__load_relaxed(&span->pairs[slot / 64].mark) >> (slot % 64) & 1) == 0)
+        if (tri__load_relaxed(&span->colours[slot]) != TRI__BLACK)
             continue;
         if (tri__resolve(span->base + slot * span->slot_bytes, &ref))
             scan(marker, &ref);

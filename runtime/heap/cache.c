@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/fatal.h"
-#include "base/fault.h"
 #include "layout/heap_bits.h"
 #include "layout/type.h"
 
@@ -47,8 +46,8 @@ static void lay_out(struct tri__run *run, const struct tri__span *span, const tr
     run->tag = type;
 }
 
-/* The order matters to markers that resolve a stray word to one of these slots: contents, mark, layout, and the allocation
- * bits last, with release [inv.alloc.publish]. */
+/* The order matters to markers that resolve a stray word to one of these slots: contents, layout, and the colour last,
+ * with release [inv.alloc.publish]. */
 static bool cut_run(struct tri__cache *cache, struct tri__span *span, const tri_type *type)
 {
     struct tri__run *run = &cache->front.runs[span->span_class];
@@ -63,10 +62,8 @@ static bool cut_run(struct tri__cache *cache, struct tri__span *span, const tri_
     run->end = run->current + bytes;
     if (span->dirty)
         memset((void *)run->current, 0, bytes);
-    if (cache->black && !tri__fault(TRI__FAULT_ALLOCATE_WHITE))
-        tri__span_set_marks(span, first, count);
     lay_out(run, span, type, count);
-    tri__span_set_alloc(span, first, count);
+    tri__span_paint(span, first, count, tri__cache_colour(cache));
     span->next_slot = first + count;
     cache->unreported += bytes;
     return true;
@@ -216,15 +213,14 @@ static void forget_run(struct tri__run *run)
 }
 
 /* Frees the slots that the run has not handed out. Only while no mark is running: a marker that has resolved a stray word to
- * one of them could otherwise mark a free slot [inv.mark.allocated]. */
+ * one of them could otherwise blacken a free slot [inv.colour.writer]. */
 static void give_run_back(struct tri__cache *cache, struct tri__run *run, struct tri__span *span)
 {
     uint32_t first, count = run_rest(run, span, &first);
 
     if (count == 0)
         return;
-    tri__span_clear_marks(span, first, count);
-    tri__span_clear_alloc(span, first, count);
+    tri__span_paint(span, first, count, TRI__FREE);
     span->next_slot = first;
     span->dirty = true;
     cache->given_back += count * span->slot_bytes;
@@ -237,15 +233,14 @@ static void give_run_back(struct tri__cache *cache, struct tri__run *run, struct
 
 void tri__cache_arm(struct tri__cache *cache)
 {
+    cache->black = true;
     FOR_EACH_USED(cache, span_class) {
         struct tri__span *span = cache->spans[span_class];
         uint32_t first, count = run_rest(&cache->front.runs[span_class], span, &first);
 
-        if (count != 0 && !tri__fault(TRI__FAULT_ALLOCATE_WHITE))
-            tri__span_set_marks(span, first, count);
+        tri__span_paint(span, first, count, tri__cache_colour(cache));
     }
     cache->tiny = cache->tiny_end = 0; /* its block is white: what is allocated from now on must not be */
-    cache->black = true;
     cache->sweeping = false;
     tri__cache_report(cache);
 }

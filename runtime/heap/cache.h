@@ -9,6 +9,7 @@
 
 #include <tricolor/fast.h>
 
+#include "base/fault.h"
 #include "heap/heap.h"
 #include "heap/page_cache.h"
 
@@ -32,6 +33,12 @@ struct tri__cache_phase {
     bool black;
     bool sweeping;
 };
+
+/* Of objects that are born now. */
+static inline enum tri__colour tri__cache_colour(const struct tri__cache *cache)
+{
+    return cache->black && !tri__fault(TRI__FAULT_ALLOCATE_WHITE) ? TRI__BLACK : TRI__WHITE;
+}
 
 void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase);
 

@@ -6,7 +6,6 @@
  * all it could hold is zero [inv.large.zeroing]. */
 #include <string.h>
 
-#include "base/fault.h"
 #include "heap/cache.h"
 
 #define ZERO_BYTES ((size_t)256 << 10)
@@ -26,9 +25,7 @@ static struct tri__span *take_large(size_t pages, bool *dirty)
 
 static void enter_large(struct tri__cache *cache, struct tri__span *span)
 {
-    if (cache->black && !tri__fault(TRI__FAULT_ALLOCATE_WHITE))
-        tri__span_set_marks(span, 0, 1);
-    tri__span_set_alloc(span, 0, 1);
+    tri__span_paint(span, 0, 1, tri__cache_colour(cache));
     tri__span_publish(span);
     cache->unreported += span->slot_bytes;
     tri__stack_push(&tri__heap.central[TRI__LARGE_SPAN].full[cache->side], &span->link);

@@ -6,17 +6,15 @@
 #ifndef TRI__HEAP_RESOLVE_H
 #define TRI__HEAP_RESOLVE_H
 
-#include "base/fault.h"
 #include "heap/heap.h"
 
 struct tri__ref {
     uintptr_t base; /* of the slot */
-    struct tri__pair *pair;
-    uint64_t bit; /* of the slot in its pair */
+    uint8_t *colour; /* atomic: enum tri__colour */
     uint8_t span_class;
 };
 
-/* For spans whose pairs are in the descriptor. */
+/* For spans whose colours are in the descriptor. */
 static inline bool tri__locate_in_span(uintptr_t address, uint8_t span_class, struct tri__ref *ref)
 {
     const struct tri__span *span = tri__load_relaxed(&tri__heap.page_span[tri__page_of(address)]);
@@ -25,12 +23,11 @@ static inline bool tri__locate_in_span(uintptr_t address, uint8_t span_class, st
     if (index >= span->slots)
         return false;
     ref->base = span->base + index * span->slot_bytes;
-    ref->pair = span->pairs;
-    ref->bit = UINT64_C(1) << index;
+    ref->colour = span->colours + index;
     return true;
 }
 
-/* Finds the slot without looking at its bits, so that a marker can prefetch them. */
+/* Finds the slot without looking at its colour, so that a marker can prefetch it. */
 static inline bool tri__locate(uintptr_t address, struct tri__ref *ref)
 {
     const struct tri__class_info *info;
@@ -44,22 +41,21 @@ static inline bool tri__locate(uintptr_t address, struct tri__ref *ref)
     if (ref->span_class == TRI__NO_SPAN)
         return false;
     info = &tri__class_info[ref->span_class];
-    if (TRI__UNLIKELY(info->pairs_offset == 0))
+    if (TRI__UNLIKELY(info->colours_offset == 0))
         return tri__locate_in_span(address, ref->span_class, ref);
     page = address & ~(uintptr_t)(TRI__PAGE_BYTES - 1);
     index = tri__slot_index(info, address - page);
     if (index >= info->slots)
         return false;
     ref->base = page + index * info->size;
-    ref->pair = (struct tri__pair *)(page + info->pairs_offset) + index / 64;
-    ref->bit = UINT64_C(1) << (index % 64);
+    ref->colour = (uint8_t *)(page + info->colours_offset + index);
     return true;
 }
 
 static inline bool tri__is_allocated(const struct tri__ref *ref)
 {
-    /* acq <- rel in tri__span_set_alloc() */
-    return (tri__load_acquire(&ref->pair->alloc) & ref->bit) != 0;
+    /* acq <- rel in tri__span_paint() */
+    return tri__load_acquire(ref->colour) != TRI__FREE;
 }
 
 static inline bool tri__resolve(uintptr_t address, struct tri__ref *ref)
@@ -67,16 +63,15 @@ static inline bool tri__resolve(uintptr_t address, struct tri__ref *ref)
     return tri__locate(address, ref) && tri__is_allocated(ref);
 }
 
-/* Makes a white object grey: true for the one caller that did. The plain test first keeps the line shared. */
+/* Makes a white object grey. true: the caller has to scan it. Two markers that meet at one object may both be told so, which costs a second
+ * scan and nothing else: a plain store is much cheaper than an atomic operation that says who was first (docs/performance.md).
+ * What a white object holds was published by its thread's answer to H1; objects of this mark are born black [inv.alloc.black]. */
 static inline bool tri__mark(const struct tri__ref *ref)
 {
-    if (tri__load_relaxed(&ref->pair->mark) & ref->bit)
+    if (tri__load_acquire(ref->colour) != TRI__WHITE)
         return false;
-    if (!tri__is_allocated(ref))
-        return false;
-    /* Relaxed: the object's contents were published to us by its thread's answer to H1, or it is black already:
-     * then its mark was set before its allocation bit, and the or returns it [inv.alloc.black]. */
-    return (tri__fetch_or_relaxed(&ref->pair->mark, ref->bit) & ref->bit) == 0;
+    tri__store_relaxed(ref->colour, (uint8_t)TRI__BLACK);
+    return true;
 }
 
 static inline struct tri__span *tri__span_at(uintptr_t address)

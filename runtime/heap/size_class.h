@@ -5,12 +5,12 @@
  *
  * A span of one page keeps the metadata that marking touches in the page's end, behind the slots:
  *
- *     0                 bits_offset            pairs_offset          8192
- *     | slot | slot | … | a bit a word (128 B) | {mark, alloc} pairs |
+ *     0                 bits_offset            colours_offset       8192
+ *     | slot | slot | … | a bit a word (128 B) | a colour byte a slot |
  *
- * A pair is two words of bits for 64 slots. Spans of several pages, and the one-page classes that
- * would lose more than an eighth of the page (2048, 4096, 8192), keep their one pair in the span's
- * descriptor: pairs_offset is 0. So ask pairs_offset, not pages, where the pairs are.
+ * Spans of several pages, and the one-page classes that would lose more than an eighth of the page
+ * (2048, 4096, 8192), have at most 64 slots and keep their colours in the span's descriptor:
+ * colours_offset is 0. So ask colours_offset, not pages, where the colours are.
  * See: docs/architecture.md */
 #ifndef TRI__HEAP_SIZE_CLASS_H
 #define TRI__HEAP_SIZE_CLASS_H
@@ -26,17 +26,17 @@ enum tri__kind {
     TRI__KIND_LARGE,  /* one object: the type, or that it is a leaf, is in the span's descriptor */
 };
 
-#define TRI__SLOTS_PER_PAIR 64u
+#define TRI__DESCRIPTOR_COLOURS 64u
 #define TRI__PAGE_BITS_BYTES 128u
 
 struct tri__class_info {
-    uint32_t size;         /* of a slot; 0 if large */
-    uint32_t magic;        /* 2^32 / size, rounded up: replaces the division by size */
-    uint16_t slots;        /* in a span; 1 if large */
-    uint16_t pairs_offset; /* in the page; 0: the pair is in the descriptor */
-    uint16_t bits_offset;  /* in the page; 0: no bitmap */
-    uint8_t pages;         /* of a span; 0 if large: the descriptor knows */
-    uint8_t kind;          /* enum tri__kind */
+    uint32_t size;           /* of a slot; 0 if large */
+    uint32_t magic;          /* 2^32 / size, rounded up: replaces the division by size */
+    uint16_t slots;          /* in a span; 1 if large */
+    uint16_t colours_offset; /* in the page; 0: the colours are in the descriptor */
+    uint16_t bits_offset;    /* in the page; 0: no bitmap */
+    uint8_t pages;           /* of a span; 0 if large: the descriptor knows */
+    uint8_t kind;            /* enum tri__kind */
 };
 _Static_assert(sizeof(struct tri__class_info) == 16, "indexed by a shift");
 

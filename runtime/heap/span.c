@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Span descriptors and the bits of their slots.
+/* Span descriptors and the colours of their slots.
  *
  * Owns: the pool of descriptors. Locks: none; the pool is a lock-free stack over slabs that are never unmapped before shutdown. */
 #include "heap/span.h"
@@ -64,10 +64,10 @@ static void place_metadata(struct tri__span *span)
 {
     const struct tri__class_info *info = &tri__class_info[span->span_class];
 
-    span->pairs = &span->own_pair;
+    span->colours = span->own_colours;
     span->bits = NULL;
-    if (info->pairs_offset != 0)
-        span->pairs = (struct tri__pair *)(span->base + info->pairs_offset);
+    if (info->colours_offset != 0)
+        span->colours = (uint8_t *)(span->base + info->colours_offset);
     if (info->bits_offset != 0)
         span->bits = (uint64_t *)(span->base + info->bits_offset);
 }
@@ -99,31 +99,49 @@ void tri__span_delete(struct tri__span *span)
     tri__stack_push(&unused, &span->link);
 }
 
+/* --- eight colours at a time ------------------------------------------------------------------------------------------- */
+
+#define EACH UINT64_C(0x0101010101010101)
+
+static uint64_t *group_of(const struct tri__span *span, uint32_t group)
+{
+    return (uint64_t *)(void *)(span->colours + group * 8);
+}
+
+/* A 1 in the byte of each slot that is taken; of each that is black. */
+static uint64_t taken(uint64_t colours)
+{
+    return (colours | colours >> 1) & EACH;
+}
+
+static uint64_t black(uint64_t colours)
+{
+    return colours >> 1 & EACH;
+}
+
+/* How many bytes of the word are 1, the others being 0. */
+static uint32_t count_ones(uint64_t bytes)
+{
+    return (uint32_t)(bytes * EACH >> 56);
+}
+
 void tri__span_reset(struct tri__span *span)
 {
     span->next_slot = 0;
-    for (uint32_t i = 0; i < tri__span_groups(span); i++) {
-        tri__store_relaxed(&span->pairs[i].mark, 0);
-        tri__store_relaxed(&span->pairs[i].alloc, 0);
-    }
+    for (uint32_t group = 0; group < tri__span_groups(span); group++)
+        tri__store_relaxed(group_of(span, group), 0);
 }
 
-/* Bits [low, high) of one group, 0 <= low < high <= 64. */
-static inline uint64_t bit_range(uint32_t low, uint32_t high)
+/* First slot at or after `from` that is taken, or not; span->slots if there is none. */
+static uint32_t find_slot(const struct tri__span *span, uint32_t from, bool wanted)
 {
-    return (~UINT64_C(0) >> (64 - (high - low))) << low;
-}
+    for (uint32_t group = from / 8; group < tri__span_groups(span); group++) {
+        uint64_t found = taken(tri__load_relaxed(group_of(span, group))) ^ (wanted ? 0 : EACH);
 
-/* First slot at or after `from` whose allocation bit, flipped by `flip`, is set; span->slots if there is none. */
-static uint32_t find_slot(const struct tri__span *span, uint32_t from, uint64_t flip)
-{
-    for (uint32_t group = from / 64; group < tri__span_groups(span); group++) {
-        uint64_t word = tri__load_relaxed(&span->pairs[group].alloc) ^ flip;
-
-        if (group == from / 64)
-            word &= ~UINT64_C(0) << (from % 64);
-        if (word != 0) {
-            uint32_t slot = group * 64 + (uint32_t)__builtin_ctzll(word);
+        if (group == from / 8)
+            found &= ~UINT64_C(0) << (from % 8 * 8);
+        if (found != 0) {
+            uint32_t slot = group * 8 + (uint32_t)__builtin_ctzll(found) / 8;
 
             return slot < span->slots ? slot : span->slots;
         }
@@ -133,74 +151,44 @@ static uint32_t find_slot(const struct tri__span *span, uint32_t from, uint64_t 
 
 bool tri__span_next_run(const struct tri__span *span, uint32_t limit, uint32_t *first, uint32_t *count)
 {
-    uint32_t start = find_slot(span, span->next_slot, ~UINT64_C(0));
+    uint32_t start = find_slot(span, span->next_slot, false);
     uint32_t end;
 
     if (start == span->slots)
         return false;
-    end = find_slot(span, start, 0);
+    end = find_slot(span, start, true);
     *first = start;
     *count = end - start < limit ? end - start : limit;
     return true;
 }
 
-/* Calls `body` with the group and the mask of each group that [first, first + count) touches. */
-#define FOR_EACH_GROUP(first, count, group, mask, body)                                            \
-    do {                                                                                           \
-        uint32_t slot_ = (first), end_ = (first) + (count);                                        \
-        while (slot_ < end_) {                                                                     \
-            uint32_t group = slot_ / 64;                                                           \
-            uint32_t stop_ = (group + 1) * 64 < end_ ? (group + 1) * 64 : end_;                    \
-            uint64_t mask = bit_range(slot_ % 64, stop_ - group * 64);                             \
-            body;                                                                                  \
-            slot_ = stop_;                                                                         \
-        }                                                                                          \
-    } while (0)
-
-void tri__span_set_alloc(struct tri__span *span, uint32_t first, uint32_t count)
+/* Whole groups by words; a group that is shared with other slots byte by byte, for markers may be storing to those. */
+void tri__span_paint(struct tri__span *span, uint32_t first, uint32_t count, enum tri__colour colour)
 {
-    FOR_EACH_GROUP(first, count, group, mask, {
-        uint64_t *alloc = &span->pairs[group].alloc;
+    uint32_t slot = first, end = first + count;
 
-        /* rel -> acq in tri__resolve(): who sees the bit sees the zeroed slot and, while marking, its mark. */
-        tri__store_release(alloc, tri__load_relaxed(alloc) | mask);
-    });
+    while (slot < end) {
+        if (slot % 8 == 0 && end - slot >= 8) {
+            /* rel -> acq in tri__is_allocated(), here and below */
+            tri__store_release(group_of(span, slot / 8), EACH * (uint64_t)colour);
+            slot += 8;
+        } else {
+            tri__store_release(&span->colours[slot], (uint8_t)colour);
+            slot++;
+        }
+    }
 }
-
-void tri__span_clear_alloc(struct tri__span *span, uint32_t first, uint32_t count)
-{
-    FOR_EACH_GROUP(first, count, group, mask, {
-        uint64_t *alloc = &span->pairs[group].alloc;
-
-        tri__store_release(alloc, tri__load_relaxed(alloc) & ~mask);
-    });
-}
-
-void tri__span_set_marks(struct tri__span *span, uint32_t first, uint32_t count)
-{
-    /* Atomic: markers set bits of other slots in the same group at the same time. */
-    FOR_EACH_GROUP(first, count, group, mask, tri__fetch_or_relaxed(&span->pairs[group].mark, mask));
-}
-
-void tri__span_clear_marks(struct tri__span *span, uint32_t first, uint32_t count)
-{
-    FOR_EACH_GROUP(first, count, group, mask, tri__fetch_and_relaxed(&span->pairs[group].mark, ~mask));
-}
-#undef FOR_EACH_GROUP
 
 uint32_t tri__span_sweep(struct tri__span *span, uint32_t *freed)
 {
     uint32_t live = 0, before = 0;
 
-    for (uint32_t i = 0; i < tri__span_groups(span); i++) {
-        uint64_t mark = tri__load_relaxed(&span->pairs[i].mark);
-        uint64_t alloc = tri__load_relaxed(&span->pairs[i].alloc);
+    for (uint32_t group = 0; group < tri__span_groups(span); group++) {
+        uint64_t colours = tri__load_relaxed(group_of(span, group));
 
-        TRI__ASSERT((mark & ~alloc) == 0); /* a free slot was marked [inv.mark.allocated] */
-        live += (uint32_t)__builtin_popcountll(mark);
-        before += (uint32_t)__builtin_popcountll(alloc);
-        tri__store_release(&span->pairs[i].alloc, mark);
-        tri__store_relaxed(&span->pairs[i].mark, 0);
+        live += count_ones(black(colours));
+        before += count_ones(taken(colours));
+        tri__store_release(group_of(span, group), black(colours)); /* rel -> acq in tri__is_allocated() */
     }
     *freed = before - live;
     span->next_slot = 0;

@@ -8,6 +8,8 @@
 #ifndef TRI__HEAP_SPAN_H
 #define TRI__HEAP_SPAN_H
 
+#include <stdalign.h>
+
 #include <tricolor/type.h>
 
 #include "base/atomic.h"
@@ -21,12 +23,16 @@
 #define TRI__NO_SPAN 0
 #define TRI__LARGE_SPAN 1
 
-/* Colour and allocation of 64 slots, side by side so that marking an object touches one line of metadata.
- * mark:  set by markers and, while marking, by the owner that cuts a run (atomic or); cleared by sweep and give-back.
- * alloc: written by the owner alone; a release store, acquired by whoever resolves a word to a slot. */
-struct tri__pair {
-    uint64_t mark;
-    uint64_t alloc;
+/* A byte a slot: is it allocated, and what colour is it. Plain stores do, no locked instruction is needed anywhere, because at any
+ * time one party alone may change a given byte [inv.colour.writer]:
+ *   FREE  -> WHITE or BLACK   the span's owner, when it cuts a run; release, acquired by whoever resolves a word to the slot
+ *   WHITE -> BLACK            markers while a mark is running (several may store the same); the owner for unused slots at H1
+ *   any   -> FREE             the owner, while no mark is running: a run given back
+ *   WHITE -> FREE, BLACK -> WHITE   sweep, which is a shift. */
+enum tri__colour {
+    TRI__FREE = 0,
+    TRI__WHITE = 1,
+    TRI__BLACK = 2, /* or grey: waiting to be scanned on some marker's stack */
 };
 
 struct tri__span {
@@ -38,8 +44,8 @@ struct tri__span {
     size_t slot_bytes;
     uint32_t slots;
     uint8_t span_class;
-    struct tri__pair *pairs; /* in the page's end, or own_pair */
-    uint64_t *bits;          /* heap bitmap of a bitmap span, else NULL */
+    uint8_t *colours; /* a byte a slot, atomic: in the page's end, or own_colours */
+    uint64_t *bits;   /* heap bitmap of a bitmap span, else NULL */
 
     /* owner */
     uint32_t next_slot; /* slots before it have been handed out or found taken since the last sweep */
@@ -48,28 +54,25 @@ struct tri__span {
     /* atomic */
     const tri_type *type; /* of a large object; NULL: leaf, or still being zeroed (nothing to scan, and new objects are black) */
 
-    struct tri__pair own_pair; /* for spans of more than one page, which have at most 64 slots */
+    alignas(8) uint8_t own_colours[TRI__DESCRIPTOR_COLOURS]; /* for spans of few slots */
 };
 
-/* Takes a descriptor for [base, base + pages) and fills it in for `span_class`; the slots are all free and unmarked. NULL: no memory. */
+/* Takes a descriptor for [base, base + pages) and fills it in for `span_class`; the slots are all free. NULL: no memory. */
 struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class, bool dirty);
 
 /* Gives a descriptor back for reuse. The pages are the caller's again. */
 void tri__span_delete(struct tri__span *span);
 
-/* Makes every slot free and unmarked again: the owner found the span empty and keeps it. */
+/* Makes every slot free: the owner found the span empty and keeps it. */
 void tri__span_reset(struct tri__span *span);
 
 /* Finds the first run of free slots at or after span->next_slot, at most `limit` of them. false: none. Owner. */
 bool tri__span_next_run(const struct tri__span *span, uint32_t limit, uint32_t *first, uint32_t *count);
 
-/* Set or clear the allocation or mark bits of `count` slots from `first`. Allocation bits: owner only. */
-void tri__span_set_alloc(struct tri__span *span, uint32_t first, uint32_t count);
-void tri__span_clear_alloc(struct tri__span *span, uint32_t first, uint32_t count);
-void tri__span_set_marks(struct tri__span *span, uint32_t first, uint32_t count);
-void tri__span_clear_marks(struct tri__span *span, uint32_t first, uint32_t count);
+/* Gives `count` slots from `first` a colour. Owner. Who sees the colour sees what was written to the slots before. */
+void tri__span_paint(struct tri__span *span, uint32_t first, uint32_t count, enum tri__colour colour);
 
-/* Marks become allocation bits, marks are cleared, free slots are open again. Returns the number of live slots; *freed gets the
+/* White slots become free and black ones white; free slots are open again. Returns the number of live slots; *freed gets the
  * slots that died. Owner; no mark may be running [inv.sweep.quiet]. */
 uint32_t tri__span_sweep(struct tri__span *span, uint32_t *freed);
 
@@ -81,9 +84,10 @@ static inline struct tri__span *tri__span_of_link(struct tri__stack_entry *link)
     return (struct tri__span *)(void *)link; /* link is the first member */
 }
 
+/* Colours are looked at eight at a time: words of this many cover all slots. */
 static inline uint32_t tri__span_groups(const struct tri__span *span)
 {
-    return (span->slots + 63) / 64;
+    return (span->slots + 7) / 8;
 }
 
 #endif
