@@ -48,7 +48,7 @@ static inline uint64_t random_seed_from_clock(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* For main: finds the seed and prints it. Ends the program when the seed it is given is no number. */
+/* For main: finds the seed and prints it. Ends the program when what it is given is no number. */
 static inline uint64_t random_start(int argc, char **argv)
 {
     const char *text = argc > 1 ? argv[1] : getenv("TRICOLOR_SEED");

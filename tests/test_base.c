@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/test_base.c: the platform floor: memory from the OS, threads and time, futexes, fatal
- * messages, fault switches and the histogram. The options have test_config.c, the shims
- * test_shims.c. */
+/* tests/test_base.c: what is asked of the operating system: memory, threads, time, futexes. */
 #include "base/atomic.h"
 #include "base/fatal.h"
-#include "base/fault.h"
 #include "base/futex.h"
-#include "base/histogram.h"
 #include "base/os.h"
 #include "tests/capture.h"
-#include "tests/random.h"
 #include "tests/suite.h"
 
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -23,8 +19,6 @@
 
 #define MIB ((size_t)1 << 20)
 #define MS UINT64_C(1000000)
-
-static uint64_t seed;
 
 /* ---- memory ---- */
 
@@ -393,264 +387,6 @@ START_TEST(futex_hands_over_without_losing_a_wake)
 }
 END_TEST
 
-/* ---- messages ---- */
-
-static void die(void) { tri__fatal("%s of %d", "death", 7); }
-
-static void die_at_length(void)
-{
-    char text[4096];
-    memset(text, 'x', sizeof text);
-    text[sizeof text - 1] = '\0';
-    tri__fatal("%s", text);
-}
-
-static void fail_an_assertion(void) { TRI__ASSERT(1 + 1 == 3); }
-
-static void fail_a_check(void) { TRI__CHECK(1 + 1 == 3); }
-
-static void warn_and_exit(void)
-{
-    errno = EXDEV;
-    tri__warn("mind %s", "the gap");
-    _exit(errno == EXDEV ? 0 : 1);
-}
-
-START_TEST(fatal_prints_one_line_and_aborts)
-{
-    struct captured captured = capture_child(die);
-    ck_assert(captured_aborted(&captured));
-    ck_assert_str_eq(captured.text, "tricolor: death of 7\n");
-}
-END_TEST
-
-START_TEST(long_fatal_message_is_cut_but_ends_the_line)
-{
-    struct captured captured = capture_child(die_at_length);
-    size_t length = strlen(captured.text);
-    ck_assert(captured_aborted(&captured));
-    ck_assert_uint_gt(length, 500);
-    ck_assert_uint_lt(length, 4096);
-    ck_assert_ptr_eq(strchr(captured.text, '\n'), captured.text + length - 1);
-}
-END_TEST
-
-START_TEST(assertion_says_what_and_where)
-{
-    struct captured captured = capture_child(fail_an_assertion);
-    ck_assert(captured_aborted(&captured));
-    ck_assert_ptr_nonnull(strstr(captured.text, "1 + 1 == 3"));
-    ck_assert_ptr_nonnull(strstr(captured.text, "test_base.c:"));
-    TRI__ASSERT(1 + 1 == 2);
-}
-END_TEST
-
-START_TEST(check_is_for_debug_builds)
-{
-    struct captured captured = capture_child(fail_a_check);
-    ck_assert(captured_aborted(&captured) == IS_DEBUG_BUILD);
-    int evaluated = 0;
-    TRI__CHECK(++evaluated > 0);
-    ck_assert_int_eq(evaluated, IS_DEBUG_BUILD);
-}
-END_TEST
-
-START_TEST(warning_returns_and_keeps_errno)
-{
-    struct captured captured = capture_child(warn_and_exit);
-    ck_assert(captured_exited(&captured, 0));
-    ck_assert_str_eq(captured.text, "tricolor: mind the gap\n");
-}
-END_TEST
-
-/* ---- faults ---- */
-
-static bool no_fault_is_armed(void)
-{
-    for (unsigned fault = 0; fault < TRI__FAULTS; fault++)
-        if (tri__fault((enum tri__fault)fault))
-            return false;
-    return true;
-}
-
-static void start_faults(void)
-{
-    tri__fault_init();
-    bool expected = tri__fault(TRI__FAULT_DROP_NEW) && tri__fault(TRI__FAULT_NO_CHUNKS) &&
-                    !tri__fault(TRI__FAULT_DROP_OLD) && !tri__fault(TRI__FAULT_SKIP_ARM) &&
-                    !tri__fault(TRI__FAULT_SKIP_FLUSH) && !tri__fault(TRI__FAULT_ALLOCATE_WHITE);
-    _exit(expected ? 0 : 1);
-}
-
-static struct captured start_faults_with(const char *list)
-{
-    ck_assert_int_eq(setenv("TRICOLOR_FAULT", list, 1), 0);
-    return capture_child(start_faults);
-}
-
-START_TEST(no_fault_unless_asked)
-{
-    ck_assert_int_eq(unsetenv("TRICOLOR_FAULT"), 0);
-    tri__fault_init();
-    ck_assert(no_fault_is_armed());
-    ck_assert_int_eq(setenv("TRICOLOR_FAULT", "", 1), 0);
-    tri__fault_init();
-    ck_assert(no_fault_is_armed());
-}
-END_TEST
-
-START_TEST(faults_are_armed_by_name_in_debug_builds_only)
-{
-    struct captured captured = start_faults_with("no-chunks,drop-new");
-    if (IS_DEBUG_BUILD) {
-        ck_assert(captured_exited(&captured, 0));
-        return;
-    }
-    ck_assert(captured_aborted(&captured));
-    ck_assert_ptr_nonnull(strstr(captured.text, "no-chunks,drop-new"));
-    ck_assert_ptr_nonnull(strstr(captured.text, "--enable-debug"));
-}
-END_TEST
-
-START_TEST(unknown_fault_is_fatal)
-{
-    static const char *const lists[] = {"drop", "drop-old,", ",drop-old", "drop-old,drop-ole",
-                                        "drop-old drop-new"};
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        struct captured captured = start_faults_with(lists[i]);
-        ck_assert(captured_aborted(&captured));
-        ck_assert_ptr_nonnull(strstr(captured.text, "TRICOLOR_FAULT"));
-        if (IS_DEBUG_BUILD)
-            ck_assert_ptr_nonnull(strstr(captured.text, "drop-old, drop-new, skip-arm, skip-flush, "
-                                                        "allocate-white, no-chunks"));
-    }
-}
-END_TEST
-
-/* ---- histogram ---- */
-
-START_TEST(buckets_join_without_gap_or_overlap)
-{
-    ck_assert_uint_eq(tri__histogram_bucket(0), 0);
-    for (unsigned bucket = 0; bucket < TRI__HISTOGRAM_OVERFLOW; bucket++) {
-        uint64_t last = tri__histogram_bucket_max(bucket);
-        ck_assert_uint_eq(tri__histogram_bucket(last), bucket);
-        ck_assert_uint_eq(tri__histogram_bucket(last + 1), bucket + 1);
-    }
-    uint64_t end = UINT64_C(1) << TRI__HISTOGRAM_TOP_BIT;
-    ck_assert_uint_eq(tri__histogram_bucket_max(TRI__HISTOGRAM_OVERFLOW - 1), end - 1);
-    ck_assert_uint_eq(tri__histogram_bucket(UINT64_MAX), TRI__HISTOGRAM_OVERFLOW);
-}
-END_TEST
-
-#define VALUES 4000u
-
-static int compare_values(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
-/* The naive answer: of the sorted values, the one that a share of them does not exceed. */
-static uint64_t exact_percentile(const uint64_t *sorted, size_t count, double quantile)
-{
-    size_t i = 0;
-    while (i + 1 < count && (double)(i + 1) < quantile * (double)count)
-        i++;
-    return sorted[i];
-}
-
-/* Spread over all powers of two below 2^bits. */
-static uint64_t random_duration(struct random *random, unsigned bits)
-{
-    return random_next(random) >> (64 - 1 - random_below(random, bits));
-}
-
-static void assert_percentiles_agree(const struct tri__histogram *histogram, const uint64_t *sorted,
-                                     size_t count)
-{
-    static const double quantiles[] = {0, 0.001, 0.01, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1};
-    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
-        uint64_t exact = exact_percentile(sorted, count, quantiles[i]);
-        uint64_t got = tri__histogram_percentile(histogram, quantiles[i]);
-        ck_assert_uint_ge(got, exact);
-        ck_assert_uint_le(got, exact + exact / 8);
-    }
-    ck_assert_uint_eq(tri__histogram_percentile(histogram, 1), sorted[count - 1]);
-}
-
-START_TEST(histogram_agrees_with_sorted_values)
-{
-    static struct tri__histogram all, halves[2], merged;
-    static uint64_t values[VALUES];
-    struct random random = random_of(seed, 1);
-    for (unsigned round = 0; round < 20; round++) {
-        size_t count = 1 + random_below(&random, VALUES);
-        unsigned bits = 1 + (unsigned)random_below(&random, TRI__HISTOGRAM_TOP_BIT);
-        uint64_t total = 0;
-        memset(&all, 0, sizeof all);
-        memset(halves, 0, sizeof halves);
-        memset(&merged, 0, sizeof merged);
-        for (size_t i = 0; i < count; i++) {
-            values[i] = random_duration(&random, bits);
-            total += values[i];
-            tri__histogram_record(&all, values[i]);
-            tri__histogram_record(&halves[random_below(&random, 2)], values[i]);
-        }
-        qsort(values, count, sizeof values[0], compare_values);
-        ck_assert_uint_eq(tri__histogram_count(&all), count);
-        ck_assert_uint_eq(tri__histogram_total(&all), total);
-        ck_assert_uint_eq(tri__histogram_max(&all), values[count - 1]);
-        assert_percentiles_agree(&all, values, count);
-        tri__histogram_merge(&merged, &halves[0]);
-        tri__histogram_merge(&merged, &halves[1]);
-        ck_assert_mem_eq(&merged, &all, sizeof all);
-    }
-}
-END_TEST
-
-START_TEST(histogram_at_its_ends)
-{
-    static struct tri__histogram histogram;
-    ck_assert_uint_eq(tri__histogram_percentile(&histogram, 0.5), 0);
-    ck_assert_uint_eq(tri__histogram_count(&histogram), 0);
-    tri__histogram_record(&histogram, 0);
-    ck_assert_uint_eq(tri__histogram_percentile(&histogram, 1), 0);
-    uint64_t hour = UINT64_C(3600000000000);
-    tri__histogram_record(&histogram, hour);
-    ck_assert_uint_eq(tri__histogram_percentile(&histogram, 0.5), 0);
-    ck_assert_uint_eq(tri__histogram_percentile(&histogram, 0.51), hour);
-    ck_assert_uint_eq(tri__histogram_max(&histogram), hour);
-    ck_assert_uint_eq(tri__histogram_count(&histogram), 2);
-}
-END_TEST
-
-#define RECORDS 20000u
-
-static void *record_many(void *argument)
-{
-    for (uint64_t i = 0; i < RECORDS; i++)
-        tri__histogram_record(argument, i);
-    return NULL;
-}
-
-START_TEST(histogram_can_be_read_while_it_is_written)
-{
-    static struct tri__histogram histogram;
-    pthread_t writer;
-    uint64_t last = 0;
-    ck_assert_int_eq(tri__os_thread_start(&writer, record_many, &histogram, "writer"), 0);
-    while (last < RECORDS) {
-        uint64_t count = tri__histogram_count(&histogram);
-        ck_assert_uint_ge(count, last);
-        ck_assert_uint_lt(tri__histogram_percentile(&histogram, 0.99), RECORDS);
-        last = count;
-    }
-    ck_assert_int_eq(pthread_join(writer, NULL), 0);
-    ck_assert_uint_eq(last, RECORDS);
-}
-END_TEST
-
 /* ---- the suite ---- */
 
 static TCase *memory_case(void)
@@ -683,37 +419,10 @@ static TCase *thread_case(void)
     return tests;
 }
 
-static TCase *message_case(void)
+int main(void)
 {
-    TCase *tests = tcase_create("messages");
-    tcase_add_test(tests, fatal_prints_one_line_and_aborts);
-    tcase_add_test(tests, long_fatal_message_is_cut_but_ends_the_line);
-    tcase_add_test(tests, assertion_says_what_and_where);
-    tcase_add_test(tests, check_is_for_debug_builds);
-    tcase_add_test(tests, warning_returns_and_keeps_errno);
-    tcase_add_test(tests, no_fault_unless_asked);
-    tcase_add_test(tests, faults_are_armed_by_name_in_debug_builds_only);
-    tcase_add_test(tests, unknown_fault_is_fatal);
-    return tests;
-}
-
-static TCase *histogram_case(void)
-{
-    TCase *tests = tcase_create("histogram");
-    tcase_add_test(tests, buckets_join_without_gap_or_overlap);
-    tcase_add_test(tests, histogram_agrees_with_sorted_values);
-    tcase_add_test(tests, histogram_at_its_ends);
-    tcase_add_test(tests, histogram_can_be_read_while_it_is_written);
-    return tests;
-}
-
-int main(int argc, char **argv)
-{
-    seed = random_start(argc, argv);
     Suite *suite = suite_create("base");
     suite_add_tcase(suite, memory_case());
     suite_add_tcase(suite, thread_case());
-    suite_add_tcase(suite, message_case());
-    suite_add_tcase(suite, histogram_case());
     return run_suite(suite);
 }

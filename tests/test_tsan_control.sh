@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# In a TSan build: what the shims for CK and liburcu hand over is no race, and becomes one when an annotation is left out.
+# In a TSan build: what the shims for CK and liburcu hand over is no race, and becomes one when an
+# annotation is left out.
 set -eu
 
 case ,$TRI_SANITIZERS, in

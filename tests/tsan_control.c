@@ -88,7 +88,7 @@ static void *read_versions(void *unused)
     return unused;
 }
 
-/* Relaxed: to see that a read took place, without an order that TSan could take for the one tested. */
+/* Relaxed: shows that a read took place, without an order TSan could take for the one tested. */
 static void wait_for_reads(void)
 {
     uint32_t before = tri__load_relaxed(&reads);
