@@ -251,25 +251,34 @@ void kv_dbsize_command(struct kv_client *client)
     kv_reply_integer(client, (int64_t)kv_keyspace_counts(client->database).keys);
 }
 
-static void flush(struct kv_client *client, unsigned first, unsigned last)
+/* FLUSHALL and FLUSHDB [ASYNC|SYNC]: there is no difference, the collector frees beside us anyway. */
+static bool check_flush_mode(struct kv_client *client)
 {
-    bool has_mode = kv_argument_count(client) == 2;
+    size_t arguments = kv_argument_count(client);
 
-    if (kv_argument_count(client) > 2 || (has_mode && !kv_argument_is(client, 1, "async") &&
-                                          !kv_argument_is(client, 1, "sync")))
-        kv_reply_syntax_error(client);
-    else if (!kv_keyspace_flush(first, last))
-        kv_reply_no_memory(client);
-    else
+    if (arguments == 1 || (arguments == 2 && (kv_argument_is(client, 1, "async") ||
+                                              kv_argument_is(client, 1, "sync"))))
+        return true;
+    kv_reply_syntax_error(client);
+    return false;
+}
+
+static void reply_flushed(struct kv_client *client, bool done)
+{
+    if (done)
         kv_reply_ok(client);
+    else
+        kv_reply_no_memory(client);
 }
 
 void kv_flushall_command(struct kv_client *client)
 {
-    flush(client, 0, KV_DATABASES - 1);
+    if (check_flush_mode(client))
+        reply_flushed(client, kv_keyspace_flush_all());
 }
 
 void kv_flushdb_command(struct kv_client *client)
 {
-    flush(client, client->database, client->database);
+    if (check_flush_mode(client))
+        reply_flushed(client, kv_keyspace_flush(client->database));
 }

@@ -129,23 +129,26 @@ void kv_psetex_command(struct kv_client *client)
 
 /* ---- several keys: all locked at once, so that other writers see all of the change or nothing ---- */
 
-static bool any_exists(struct kv_client *client)
+static bool any_exists(struct kv_client *client, kv_database *database)
 {
     for (size_t i = 1; i < kv_argument_count(client); i += 2) {
-        if (kv_keyspace_read(client->database, kv_argument(client, i)) != NULL)
+        struct kv_key key;
+
+        kv_key_enter(&key, database, kv_argument(client, i));
+        if (key.value != NULL)
             return true;
     }
     return false;
 }
 
-static bool set_all(struct kv_client *client, kv_string *const *values)
+static bool set_all(struct kv_client *client, kv_database *database, kv_string *const *values)
 {
     bool done = true;
 
     for (size_t i = 1; i < kv_argument_count(client) && done; i += 2) {
         struct kv_key key;
 
-        kv_key_enter(&key, client->database, kv_argument(client, i));
+        kv_key_enter(&key, database, kv_argument(client, i));
         done = kv_key_set(&key, &values[i / 2]->head, KV_NEVER);
     }
     return done;
@@ -154,6 +157,7 @@ static bool set_all(struct kv_client *client, kv_string *const *values)
 /* false: replied with an error. *skipped: `only_new`, and one of the keys was there. */
 static bool set_pairs(struct kv_client *client, bool only_new, bool *skipped)
 {
+    kv_database *database = kv_keyspace_database(client->database);
     struct kv_shard_set shards = {{0}};
     kv_string **values;
     bool done;
@@ -166,8 +170,8 @@ static bool set_pairs(struct kv_client *client, bool only_new, bool *skipped)
     for (size_t i = 1; i < kv_argument_count(client); i += 2)
         kv_shards_add(&shards, kv_argument(client, i));
     kv_shards_lock(&shards);
-    *skipped = only_new && any_exists(client);
-    done = values != NULL && (*skipped || set_all(client, values));
+    *skipped = only_new && any_exists(client, database);
+    done = values != NULL && (*skipped || set_all(client, database, values));
     kv_shards_unlock(&shards);
     if (!done)
         kv_reply_no_memory(client);

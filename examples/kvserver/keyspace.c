@@ -6,7 +6,8 @@
  * that holds such a lock, so nobody waits long for one; still, who has to wait does so inside TRI_BLOCKING, because the
  * holder may be helping the collector, which must not wait for us in turn.
  *
- * Owns: the roots of all data. Locks: shard locks, one of each index for all databases, in ascending order.
+ * Owns: the root of all data. Locks: shard locks, one of each index for all databases, in ascending order (more of them than
+ * ThreadSanitizer's deadlock detector can follow in one thread, which is 64).
  * Threads: any. */
 #include "keyspace.h"
 
@@ -14,13 +15,18 @@
 #include <pthread.h>
 #include <time.h>
 
-typedef struct kv_database {
+struct kv_database {
     kv_map *shards[KV_SHARDS]; /* atomic: [shard lock] stores, once; NULL until the first key */
-} kv_database;
+};
 TRI_TYPE(kv_database, shards);
 
-/* atomic: [all shard locks] stores */
-TRI_ROOT static kv_database *databases[KV_DATABASES];
+typedef struct kv_databases {
+    kv_database *at[KV_DATABASES]; /* atomic: anyone stores */
+} kv_databases;
+TRI_TYPE(kv_databases, at);
+
+/* atomic: anyone stores. All data hangs from here. */
+TRI_ROOT static kv_databases *databases;
 
 /* Protects: stores to one shard of every database. Does not protect: loads. A cache line each. */
 struct shard_lock {
@@ -40,7 +46,7 @@ int kv_keyspace_init(void)
 {
     for (unsigned i = 0; i < KV_SHARDS; i++)
         pthread_mutex_init(&locks[i].mutex, NULL);
-    return kv_keyspace_flush(0, KV_DATABASES - 1) ? 0 : -ENOMEM;
+    return kv_keyspace_flush_all() ? 0 : -ENOMEM;
 }
 
 static unsigned shard_of(uint32_t hash)
@@ -102,11 +108,16 @@ void kv_shards_unlock(const struct kv_shard_set *shards)
 
 /* ---- reading ---- */
 
-static kv_map *map_of(unsigned database, unsigned shard)
+kv_database *kv_keyspace_database(unsigned number)
 {
-    kv_database *keys = kv_load(&databases[database]);
+    kv_databases *all = kv_load(&databases);
 
-    return kv_load(&keys->shards[shard]);
+    return kv_load(&all->at[number]);
+}
+
+static kv_map *map_of(kv_database *database, unsigned shard)
+{
+    return kv_load(&database->shards[shard]);
 }
 
 /* Removes an entry that has outlived its time, unless somebody was faster or is busy there: then the sweep comes by again. */
@@ -126,7 +137,7 @@ static void try_remove_expired(kv_map *map, struct kv_name name)
 kv_entry *kv_keyspace_find(unsigned database, struct kv_slice key)
 {
     struct kv_name name = kv_name_of(key);
-    kv_map *map = map_of(database, shard_of(name.hash));
+    kv_map *map = map_of(kv_keyspace_database(database), shard_of(name.hash));
     kv_entry *entry = map != NULL ? kv_map_find(map, name) : NULL;
 
     if (entry == NULL || !kv_entry_is_expired(entry))
@@ -144,10 +155,10 @@ kv_value *kv_keyspace_read(unsigned database, struct kv_slice key)
 
 void kv_keyspace_each(unsigned database, kv_visit *visit, void *argument)
 {
-    kv_database *keys = kv_load(&databases[database]);
+    kv_database *keys = kv_keyspace_database(database);
 
     for (unsigned shard = 0; shard < KV_SHARDS; shard++) {
-        kv_map *map = kv_load(&keys->shards[shard]);
+        kv_map *map = map_of(keys, shard);
 
         if (map != NULL)
             kv_map_each(map, visit, argument);
@@ -158,7 +169,7 @@ void kv_keyspace_each(unsigned database, kv_visit *visit, void *argument)
 uint64_t kv_keyspace_scan(unsigned database, uint64_t cursor, kv_visit *visit, void *argument)
 {
     unsigned shard = cursor % KV_SHARDS;
-    kv_map *map = map_of(database, shard);
+    kv_map *map = map_of(kv_keyspace_database(database), shard);
     uint64_t next = map != NULL ? kv_map_scan(map, cursor / KV_SHARDS, visit, argument) : 0;
 
     if (next != 0)
@@ -169,9 +180,10 @@ uint64_t kv_keyspace_scan(unsigned database, uint64_t cursor, kv_visit *visit, v
 struct kv_keyspace_counts kv_keyspace_counts(unsigned database)
 {
     struct kv_keyspace_counts counts = {0, 0};
+    kv_database *keys = kv_keyspace_database(database);
 
     for (unsigned shard = 0; shard < KV_SHARDS; shard++) {
-        kv_map *map = map_of(database, shard);
+        kv_map *map = map_of(keys, shard);
 
         counts.keys += map != NULL ? kv_map_count(map) : 0;
         counts.expiring += map != NULL ? kv_map_expiring(map) : 0;
@@ -181,7 +193,7 @@ struct kv_keyspace_counts kv_keyspace_counts(unsigned database)
 
 /* ---- writing ---- */
 
-static void enter(struct kv_key *key, unsigned database, struct kv_name name)
+static void enter(struct kv_key *key, kv_database *database, struct kv_name name)
 {
     kv_entry *entry;
 
@@ -201,7 +213,7 @@ static void enter(struct kv_key *key, unsigned database, struct kv_name name)
     key->expire_at = entry->expire_at;
 }
 
-void kv_key_enter(struct kv_key *key, unsigned database, struct kv_slice name)
+void kv_key_enter(struct kv_key *key, kv_database *database, struct kv_slice name)
 {
     enter(key, database, kv_name_of(name));
 }
@@ -211,7 +223,7 @@ void kv_key_lock(struct kv_key *key, unsigned database, struct kv_slice name)
     struct kv_name hashed = kv_name_of(name);
 
     lock_shard(shard_of(hashed.hash));
-    enter(key, database, hashed);
+    enter(key, kv_keyspace_database(database), hashed);
 }
 
 void kv_key_unlock(const struct kv_key *key)
@@ -220,12 +232,12 @@ void kv_key_unlock(const struct kv_key *key)
 }
 
 /* Makes the map of a shard that has none yet. */
-static kv_map *add_map(unsigned database, unsigned shard)
+static kv_map *add_map(kv_database *database, unsigned shard)
 {
     kv_map *map = kv_map_new();
 
     if (map != NULL)
-        tri_store_release(&databases[database]->shards[shard], map);
+        tri_store_release(&database->shards[shard], map);
     return map;
 }
 
@@ -249,21 +261,36 @@ void kv_key_remove(struct kv_key *key)
     key->expire_at = KV_NEVER;
 }
 
-/* Publishes empty databases beside the full ones. Readers that are under way finish in the old ones, which then are garbage. */
-bool kv_keyspace_flush(unsigned first, unsigned last)
-{
-    struct kv_shard_set all = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
-    kv_database *empty[KV_DATABASES]; /* on the stack: roots until they are published */
+/* ---- emptying: one store ----
+ *
+ * An empty database takes the place of the full one. A command that is under way in the full one finishes there, and has then
+ * happened just before: each command looks up its database once. What nobody uses any more is the collector's. */
 
-    for (unsigned i = first; i <= last; i++) {
-        empty[i] = tri_new(kv_database);
-        if (empty[i] == NULL)
+bool kv_keyspace_flush(unsigned database)
+{
+    kv_databases *all = kv_load(&databases);
+    kv_database *empty = tri_new(kv_database);
+
+    if (empty == NULL)
+        return false;
+    tri_store_release(&all->at[database], empty);
+    return true;
+}
+
+bool kv_keyspace_flush_all(void)
+{
+    kv_databases *all = tri_new(kv_databases);
+
+    for (unsigned i = 0; i < KV_DATABASES && all != NULL; i++) {
+        kv_database *empty = tri_new(kv_database);
+
+        if (empty == NULL)
             return false;
+        tri_init_store(&all->at[i], empty);
     }
-    kv_shards_lock(&all);
-    for (unsigned i = first; i <= last; i++)
-        tri_store_release(&databases[i], empty[i]);
-    kv_shards_unlock(&all);
+    if (all == NULL)
+        return false;
+    tri_store_release(&databases, all);
     return true;
 }
 
@@ -286,7 +313,7 @@ static void sweep_entry(kv_entry *entry, void *argument)
 static void sweep_step(struct sweep *at)
 {
     unsigned shard = at->cursor % KV_SHARDS;
-    kv_map *map = map_of(at->database, shard);
+    kv_map *map = map_of(kv_keyspace_database(at->database), shard);
     uint64_t next = 0;
 
     if (map != NULL && kv_map_expiring(map) != 0)

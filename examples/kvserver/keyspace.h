@@ -8,11 +8,16 @@
 #define KV_DATABASES 16u
 #define KV_SHARDS 256u
 
+typedef struct kv_database kv_database;
+
 /* The clock of times to live: milliseconds, monotonic, so that setting the machine's clock does not expire keys. */
 int64_t kv_now(void);
 
 /* Makes the databases, before any other thread runs. 0, or -ENOMEM. */
 int kv_keyspace_init(void);
+
+/* The database as it is now, for commands on several keys: FLUSHALL replaces it. */
+kv_database *kv_keyspace_database(unsigned number);
 
 /* ---- reading: no lock ---- */
 
@@ -40,11 +45,11 @@ struct kv_keyspace_counts kv_keyspace_counts(unsigned database);
 
 /* A key whose shard is locked. On the stack of the command that changes it. */
 struct kv_key {
-    unsigned database;
+    kv_database *database;
     struct kv_name name;
-    kv_map *map;        /* NULL: the shard has no keys yet */
-    kv_value *value;    /* as it is now; NULL: no such key */
-    int64_t expire_at;  /* as it is now */
+    kv_map *map;       /* NULL: the shard has no keys yet */
+    kv_value *value;   /* as it is now; NULL: no such key */
+    int64_t expire_at; /* as it is now */
 };
 
 void kv_key_lock(struct kv_key *key, unsigned database, struct kv_slice name);
@@ -68,10 +73,11 @@ void kv_shards_lock(const struct kv_shard_set *shards);
 void kv_shards_unlock(const struct kv_shard_set *shards);
 
 /* Like kv_key_lock, for a key whose shard is locked already. */
-void kv_key_enter(struct kv_key *key, unsigned database, struct kv_slice name);
+void kv_key_enter(struct kv_key *key, kv_database *database, struct kv_slice name);
 
-/* Empties databases first to last, at one moment for all writers. false: out of memory, and nothing changed. */
-bool kv_keyspace_flush(unsigned first, unsigned last);
+/* Empties a database or all, at one moment for everybody. false: out of memory, and nothing changed. */
+bool kv_keyspace_flush(unsigned database);
+bool kv_keyspace_flush_all(void);
 
 /* ---- expiry ---- */
 
