@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "base/fatal.h"
+#include "base/os.h"
 #include "layout/heap_bits.h"
 #include "layout/type.h"
 
@@ -174,13 +174,25 @@ static struct tri__span *take_fresh(struct tri__cache *cache, uint8_t span_class
     return span;
 }
 
+/* No swept span with room is left: work that the thread would not have without a collector, so it is booked as a delay. */
+static struct tri__span *take_span_slow(struct tri__cache *cache, uint8_t span_class)
+{
+    struct tri__span *span = NULL;
+    uint64_t start = tri__os_now();
+
+    if (cache->sweeping)
+        span = take_unswept(cache, span_class);
+    if (span == NULL)
+        span = take_fresh(cache, span_class);
+    tri__heap.hooks.refilled(cache, start);
+    return span;
+}
+
 static struct tri__span *take_span(struct tri__cache *cache, uint8_t span_class)
 {
     struct tri__span *span = pop(&tri__heap.central[span_class].partial[cache->side]);
 
-    if (span == NULL && cache->sweeping)
-        span = take_unswept(cache, span_class);
-    return span != NULL ? span : take_fresh(cache, span_class);
+    return span != NULL ? span : take_span_slow(cache, span_class);
 }
 
 bool tri__cache_refill(struct tri__cache *cache, uint8_t span_class, const tri_type *type)
