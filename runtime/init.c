@@ -111,6 +111,16 @@ static size_t default_memory_limit(void)
     return limit == SIZE_MAX ? SIZE_MAX : limit / 10 * 9;
 }
 
+/* What a later version will do is refused, not ignored. */
+static int refuse_unknown(const struct tri__options *options)
+{
+    if (options->verify == NULL && options->trace_file == NULL)
+        return 0;
+    tri__warn("%s is not available in this version; unset it",
+              options->verify != NULL ? "TRICOLOR_VERIFY (tri_config.verify)" : "TRICOLOR_TRACE_FILE");
+    return -EINVAL;
+}
+
 static int init_locked(const tri_config *config)
 {
     struct tri__options options;
@@ -119,6 +129,8 @@ static int init_locked(const tri_config *config)
     if (initialized)
         return -EALREADY;
     error = tri__options_load(&options, config);
+    if (error == 0)
+        error = refuse_unknown(&options);
     if (error != 0)
         return error;
     tri__fault_init();

@@ -136,56 +136,64 @@ static inline void prefetch(const struct tri__ref *ref)
                                           ((ref->base >> 9) & 15) * 8));
 }
 
-static void enter_ring(struct tri__marker *marker, uintptr_t item)
+static void take_piece(struct tri__marker *marker, uintptr_t start)
 {
-    struct tri__ref *ref = &marker->ring[marker->tail % TRI__RING];
+    struct tri__ref ref;
 
-    if (TRI__UNLIKELY((item & PIECE_BIT) != 0)) {
-        if (tri__resolve(item & ~PIECE_BIT, ref))
-            scan_piece(marker, ref, item & ~PIECE_BIT);
-        return;
-    }
-    if (!tri__locate(item, ref))
-        return;
-    prefetch(ref);
-    marker->tail++;
+    if (tri__resolve(start, &ref))
+        scan_piece(marker, &ref, start);
 }
 
-static inline void leave_ring(struct tri__marker *marker)
+/* The own stack is empty: what others have published is next. */
+__attribute__((noinline)) static bool refill_stack(struct tri__marker *marker)
 {
-    const struct tri__ref *ref = &marker->ring[marker->head++ % TRI__RING];
+    struct tri__chunk *chunk = tri__work_take();
 
-    if (!tri__mark(ref))
-        return;
-    marker->objects++;
-    marker->bytes += tri__ref_bytes(ref);
-    scan(marker, ref);
-}
-
-/* The own stack first, then what others have published. */
-static bool next_item(struct tri__marker *marker, uintptr_t *item)
-{
-    struct tri__chunk *stack = marker->stack;
-
-    if (stack == NULL || stack->count == 0) {
-        stack = tri__work_take();
-        if (stack == NULL)
-            return false;
-        if (marker->stack != NULL)
-            tri__chunk_give(marker->stack);
-        marker->stack = stack;
-    }
-    *item = stack->items[--stack->count];
+    if (chunk == NULL)
+        return false;
+    if (marker->stack != NULL)
+        tri__chunk_give(marker->stack);
+    marker->stack = chunk;
     return true;
 }
 
-static bool fill_ring(struct tri__marker *marker)
+/* Takes candidates off the stack until the batch is full or nothing is left. */
+static void fill_batch(struct tri__marker *marker, struct tri__batch *batch)
 {
-    uintptr_t item;
+    uint32_t count = 0;
 
-    while (marker->tail - marker->head < TRI__RING && next_item(marker, &item))
-        enter_ring(marker, item);
-    return marker->tail != marker->head;
+    while (count < TRI__BATCH) {
+        struct tri__chunk *stack = marker->stack;
+        uintptr_t item;
+
+        if (TRI__UNLIKELY(stack == NULL || stack->count == 0)) {
+            if (!refill_stack(marker))
+                break;
+            continue;
+        }
+        item = stack->items[--stack->count];
+        if (TRI__UNLIKELY((item & PIECE_BIT) != 0)) {
+            take_piece(marker, item & ~PIECE_BIT);
+        } else if (tri__locate(item, &batch->refs[count])) {
+            prefetch(&batch->refs[count]);
+            count++;
+        }
+    }
+    batch->count = count;
+}
+
+static void work_on_batch(struct tri__marker *marker, struct tri__batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct tri__ref *ref = &batch->refs[i];
+
+        if (!tri__mark(ref))
+            continue;
+        marker->objects++;
+        marker->bytes += tri__ref_bytes(ref);
+        scan(marker, ref);
+    }
+    batch->count = 0;
 }
 
 /* Half of what this marker has goes to one that has nothing. */
@@ -206,9 +214,14 @@ void tri__marker_work(struct tri__marker *marker, uint64_t objects)
 {
     uint64_t stop = marker->objects + objects;
 
-    while (marker->objects < stop && fill_ring(marker)) {
-        for (unsigned i = 0; i < TRI__RING / 2 && marker->tail != marker->head; i++)
-            leave_ring(marker);
+    while (marker->objects < stop) {
+        struct tri__batch *filled = &marker->batches[marker->next], *ready = &marker->batches[marker->next ^ 1];
+
+        fill_batch(marker, filled);
+        work_on_batch(marker, ready);
+        marker->next ^= 1;
+        if (filled->count == 0 && (marker->stack == NULL || marker->stack->count == 0))
+            break; /* both batches and the stack are empty */
         if (TRI__UNLIKELY(tri__work_is_wanted()))
             share(marker);
     }
@@ -221,23 +234,26 @@ void tri__marker_drain(struct tri__marker *marker)
 
 void tri__marker_enter(struct tri__marker *marker)
 {
-    marker->head = marker->tail = 0;
+    marker->batches[0].count = marker->batches[1].count = 0;
+    marker->next = 0;
     marker->stack = NULL;
     marker->objects = 0;
     marker->bytes = 0;
     tri__work_enter();
 }
 
-/* What is in the ring goes back among the candidates. */
-static void empty_ring(struct tri__marker *marker)
+/* What is under way goes back among the candidates. */
+static void empty_batch(struct tri__marker *marker, struct tri__batch *batch)
 {
-    while (marker->head != marker->tail)
-        push_candidate(marker, marker->ring[marker->head++ % TRI__RING].base);
+    for (uint32_t i = 0; i < batch->count; i++)
+        push_candidate(marker, batch->refs[i].base);
+    batch->count = 0;
 }
 
 void tri__marker_leave(struct tri__marker *marker)
 {
-    empty_ring(marker);
+    empty_batch(marker, &marker->batches[0]);
+    empty_batch(marker, &marker->batches[1]);
     if (marker->stack != NULL && marker->stack->count != 0)
         tri__work_publish(marker->stack);
     else if (marker->stack != NULL)

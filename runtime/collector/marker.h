@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A marker: turns candidate words into marked objects and their fields into more candidates.
  *
- * Candidates wait on a stack (chunks, work.h). On their way to being marked they pass a short ring: when one enters, its
- * metadata and its object are prefetched; when it leaves, they have arrived. So a marker waits for several cache misses
- * at once instead of for one after the other.
+ * Candidates wait on a stack (chunks, work.h). On their way to being marked they pass a short queue of two batches: when a batch is filled,
+ * the colours and the objects are prefetched; while they arrive the other batch is worked on. So a marker waits for many
+ * cache misses at once instead of for one after the other.
  * Threads: a marker belongs to one thread at a time, a collector thread or a mutator that assists. */
 #ifndef TRI__COLLECTOR_MARKER_H
 #define TRI__COLLECTOR_MARKER_H
@@ -11,11 +11,16 @@
 #include "collector/work.h"
 #include "heap/object.h"
 
-#define TRI__RING 32u /* a power of two; measured in bench/: 16 to 32 are best, docs/performance.md */
+#define TRI__BATCH 16u /* two of them under way: docs/performance.md */
+
+struct tri__batch {
+    uint32_t count;
+    struct tri__ref refs[TRI__BATCH];
+};
 
 struct tri__marker {
-    struct tri__ref ring[TRI__RING];
-    uint32_t head, tail; /* the ring holds entries head..tail-1, modulo its size */
+    struct tri__batch batches[2];
+    unsigned next;            /* the batch that is filled next; the other one is ready to be worked on */
     struct tri__chunk *stack; /* NULL: empty */
     uint64_t objects;         /* marked by this marker since tri__marker_enter() */
     uint64_t bytes;

@@ -107,16 +107,31 @@ static inline unsigned tri__page_bits_find(const struct tri__page_bits *bits, un
     return TRI__CHUNK_PAGES;
 }
 
-/* The longest run of ones in a word, if it is longer than `known`; else `known`. */
-static inline unsigned tri__longest_ones64(uint64_t word, unsigned known)
+/* The longest run of ones in a word that is not all ones.
+ *
+ * In runs[k] bit i says "ones at i … i + 2^k - 1". The highest k with any bit gives the highest
+ * binary digit of the length; the lower digits follow by trying to append a run of each. */
+static inline unsigned tri__longest_ones64(uint64_t word)
 {
-    while (known < 64 && tri__find_bit_range64(word, known + 1) < 64)
-        known++;
-    return known;
+    uint64_t runs[6] = {word}, found;
+    unsigned k = 0, length;
+    while (k < 5 && (runs[k] & runs[k] >> (1u << k)) != 0) {
+        runs[k + 1] = runs[k] & runs[k] >> (1u << k);
+        k++;
+    }
+    found = runs[k];
+    length = found != 0 ? 1u << k : 0;
+    while (k-- > 0) {
+        uint64_t longer = found & runs[k] >> length;
+        if (longer != 0) {
+            found = longer;
+            length += 1u << k;
+        }
+    }
+    return length;
 }
 
-/* The runs of clear bits. The search for the longest stays cheap: each step it takes makes `max`
- * grow. */
+/* The runs of clear bits. */
 static inline struct tri__page_summary tri__page_bits_summarize(const struct tri__page_bits *bits)
 {
     unsigned start = TRI__CHUNK_PAGES, max = 0, run = 0;
@@ -131,7 +146,9 @@ static inline struct tri__page_summary tri__page_bits_summarize(const struct tri
         }
         if (start == TRI__CHUNK_PAGES)
             start = across;
-        max = tri__longest_ones64(clear, max);
+        unsigned inside = tri__longest_ones64(clear);
+        if (inside > max)
+            max = inside;
         run = tri__leading_ones64(clear);
     }
     return (struct tri__page_summary){.start = start, .max = max, .end = run};

@@ -73,16 +73,30 @@ static struct tri__page_summary merge(const struct tri__summary_level *below, si
     return sum;
 }
 
+/* true: that is news. */
+static bool set_summary(struct tri__page_summary *entry, struct tri__page_summary sum)
+{
+    bool same = entry->start == sum.start && entry->max == sum.max && entry->end == sum.end;
+    *entry = sum;
+    return !same;
+}
+
+/* Goes up only as far as something changes: most requests leave the longest run of a group
+ * alone. */
 void tri__page_heap_summarize_locked(struct tri__page_heap *heap, size_t first_chunk, size_t chunks)
 {
     size_t first = first_chunk, last = first_chunk + chunks - 1;
+    bool changed = false;
     for (size_t c = first; c <= last; c++)
-        heap->levels[0].entries[c] = tri__page_bits_summarize(&heap->chunks[c].used);
-    for (unsigned level = 1; level <= heap->top; level++) {
+        changed |= set_summary(&heap->levels[0].entries[c],
+                               tri__page_bits_summarize(&heap->chunks[c].used));
+    for (unsigned level = 1; changed && level <= heap->top; level++) {
         first /= TRI__SUMMARY_FANOUT;
         last /= TRI__SUMMARY_FANOUT;
+        changed = false;
         for (size_t i = first; i <= last; i++)
-            heap->levels[level].entries[i] = merge(&heap->levels[level - 1], i);
+            changed |= set_summary(&heap->levels[level].entries[i],
+                                   merge(&heap->levels[level - 1], i));
     }
 }
 
