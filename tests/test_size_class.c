@@ -150,7 +150,7 @@ START_TEST(metadata_lies_behind_the_slots)
             check_metadata_in_page(info);
         } else {
             ck_assert_uint_ne(info->kind, TRI__KIND_BITMAP);
-            ck_assert_uint_le(info->slots, TRI__SLOTS_PER_PAIR);
+            ck_assert_uint_le(info->slots, TRI__DESCRIPTOR_COLOURS);
             ck_assert_uint_eq(info->slots, bytes / info->size);
         }
         ck_assert_uint_ge(info->slots, 1);
