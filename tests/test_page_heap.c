@@ -236,6 +236,19 @@ START_TEST(half_a_chunk_on_both_sides)
 }
 END_TEST
 
+/* Only the end of a chunk's summary changes, and with it the longest run of the group above. */
+START_TEST(a_free_that_only_the_next_chunk_makes_long)
+{
+    make_heap(&heap, 100);
+    add_chunk(&heap, 0, RANGES({100, C - 100}));
+    add_chunk(&heap, 1, RANGES({98, C - 98}));
+    give(5, 0, C - 5);
+    take(103, 0, C - 5);
+    refuse(101);
+    finish();
+}
+END_TEST
+
 /* ---- Holes of any width ---- */
 
 #define FAR 0x100000u /* chunks: 4 TiB */
@@ -582,6 +595,7 @@ int main(int argc, char **argv)
     tcase_add_test(fit, a_fit_behind_a_smaller_hole);
     tcase_add_test(fit, almost_eight_chunks);
     tcase_add_test(fit, half_a_chunk_on_both_sides);
+    tcase_add_test(fit, a_free_that_only_the_next_chunk_makes_long);
     suite_add_tcase(suite, fit);
 
     tcase_add_test(holes, a_hole_of_terabytes);
