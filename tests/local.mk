@@ -10,12 +10,15 @@ unit_tests += %D%/test_base
 unit_tests += %D%/test_config
 unit_tests += %D%/test_fatal
 unit_tests += %D%/test_histogram
+unit_tests += %D%/test_layout
 unit_tests += %D%/test_page_bits
 unit_tests += %D%/test_page_cache
 unit_tests += %D%/test_page_heap
 unit_tests += %D%/test_page_heap_random
 unit_tests += %D%/test_shims
 unit_tests += %D%/test_size_class
+unit_tests += %D%/test_type
+unit_tests += %D%/test_type_macros
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
 script_tests =
@@ -25,6 +28,7 @@ script_tests += %D%/test_headers.sh
 script_tests += %D%/test_sanitizers.sh
 script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
+script_tests += %D%/test_type_compile.sh
 
 # Programs that scripts run.
 script_programs =
@@ -39,6 +43,24 @@ EXTRA_DIST += %D%/random.h
 EXTRA_DIST += %D%/smallest_program.c
 EXTRA_DIST += %D%/suite.h
 EXTRA_DIST += %D%/tsan.supp
+EXTRA_DIST += %D%/type_shapes.h
+
+# Programs that must not compile.
+EXTRA_DIST += %D%/compile_fail/fixed_member_is_int.c
+EXTRA_DIST += %D%/compile_fail/leaf_is_overaligned.c
+EXTRA_DIST += %D%/compile_fail/member_is_int.c
+EXTRA_DIST += %D%/compile_fail/member_is_misaligned.c
+EXTRA_DIST += %D%/compile_fail/member_is_unknown.c
+EXTRA_DIST += %D%/compile_fail/members_are_missing.c
+EXTRA_DIST += %D%/compile_fail/size_is_odd.c
+EXTRA_DIST += %D%/compile_fail/tail_begins_in_padding.c
+EXTRA_DIST += %D%/compile_fail/tail_has_a_length.c
+EXTRA_DIST += %D%/compile_fail/tail_is_not_last.c
+EXTRA_DIST += %D%/compile_fail/tail_is_of_others.c
+EXTRA_DIST += %D%/compile_fail/tail_is_of_structs.c
+EXTRA_DIST += %D%/compile_fail/too_many_members.c
+EXTRA_DIST += %D%/compile_fail/type_is_overaligned.c
+EXTRA_DIST += %D%/compile_fail/type_is_packed.c
 
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests) $(script_programs)

@@ -101,14 +101,14 @@ TRI_END_DECLS
 /* TRI_FLEX_TYPE(T, items, member, ...): T ends in `items`, a flexible array of pointers, for
  * tri_new_flex(T, n). The members, which there may be none of, are those before it. */
 #define TRI_FLEX_TYPE(T, ...)                                                                      \
-    TRI__ASSERT_POINTER_TAIL(T, TRI__FIRST(__VA_ARGS__, ~));                                       \
+    TRI__ASSERT_POINTER_TAIL(T, __VA_ARGS__, ~);                                                   \
     TRI__DEFINE_FLEX(T, &tri_type_ptr, __VA_ARGS__)
 
 /* TRI_FLEX_TYPE_OF(T, items, E, member, ...): the same for a flexible array of E, which has a
  * type of its own, leaf or not, but not flexible. */
 #define TRI_FLEX_TYPE_OF(T, items, ...)                                                            \
-    TRI__ASSERT_TYPED_TAIL(T, items, TRI__FIRST(__VA_ARGS__, ~));                                  \
-    TRI__DEFINE_FLEX(T, TRI__TYPE_OF(TRI__FIRST(__VA_ARGS__, ~)), __VA_ARGS__)
+    TRI__ASSERT_TYPED_TAIL(T, items, __VA_ARGS__, ~);                                              \
+    TRI__DEFINE_FLEX(T, TRI__FIRST_TYPE(__VA_ARGS__, ~), __VA_ARGS__)
 
 /* TRI_EXTERN_TYPE(T): declares in a header what one file defines with one of the macros above. */
 #ifdef __cplusplus

@@ -14,9 +14,7 @@
 #define TRI__BITMAP_BYTES 512u
 #define TRI__FOOTER_BYTES 8u
 
-#define TRI__FIRST(first, ...) first
-#define TRI__TYPE_OF(T) TRI__TYPE_PASTE(T)
-#define TRI__TYPE_PASTE(T) &tri_type_##T
+#define TRI__FIRST_TYPE(T, ...) &tri_type_##T
 
 #ifdef __cplusplus
 #define TRI__ALIGNOF(T) alignof(T)
@@ -56,7 +54,7 @@
                        "type " #T ", tail " #items ": it is not a flexible array that begins "     \
                        "where the struct ends")
 
-#define TRI__ASSERT_POINTER_TAIL(T, items)                                                         \
+#define TRI__ASSERT_POINTER_TAIL(T, items, ...)                                                    \
     TRI__STATIC_ASSERT(sizeof(TRI__MEMBER(T, items)[0]) == TRI_WORD,                               \
                        "type " #T ", tail " #items ": not an array of pointers; an array of "      \
                        "structs needs TRI_FLEX_TYPE_OF");                                          \
@@ -64,7 +62,7 @@
 
 /* An element less aligned than a word has no pointers (TRI__ASSERT_WORDS), so its array may
  * begin inside the struct's padding: the padding is allocated, and nobody looks at the array. */
-#define TRI__ASSERT_TYPED_TAIL(T, items, E)                                                        \
+#define TRI__ASSERT_TYPED_TAIL(T, items, E, ...)                                                   \
     TRI__STATIC_ASSERT(sizeof(TRI__MEMBER(T, items)[0]) == sizeof(E),                              \
                        "type " #T ", tail " #items ": its elements are not of the type named");    \
     TRI__STATIC_ASSERT(TRI__START(T, items) == sizeof(T) ||                                        \
@@ -173,8 +171,15 @@ constexpr tri__bit_mask<Length> tri__make_bit_mask(const tri__word_range (&range
     | ~(uint64_t)0 >> ((64 - sizeof(TRI__MEMBER(T, m)) / TRI_WORD) & 63)                           \
           << (TRI__START(T, m) / TRI_WORD & 63)
 #define TRI__BYTES_MEMBER(T, n, m)                                                                 \
-    [TRI__START(T, m) / TRI_WORD... TRI__END(T, m) / TRI_WORD - 1] = 1,
+    [TRI__START(T, m) / TRI_WORD... TRI__LAST_WORD(T, m)] = 1,
 #define TRI__IS_LONG(T) (TRI__PTR_BYTES(T) > 512)
+
+/* Not before the first, even of a member smaller than a word: that was refused above, and clang
+ * would go on to fill the address space. */
+#define TRI__LAST_WORD(T, m)                                                                       \
+    (sizeof(TRI__MEMBER(T, m)) < TRI_WORD                                                          \
+         ? TRI__START(T, m) / TRI_WORD                                                             \
+         : (TRI__START(T, m) + sizeof(TRI__MEMBER(T, m)) - TRI_WORD) / TRI_WORD)
 
 /* Members of a union may name a word twice: that is no mistake, so the warning is off. */
 #define TRI__DEFINE_MASK(T, ...)                                                                   \

@@ -75,10 +75,7 @@ struct tri__type_pointers tri__type_pointers_tiled(uintptr_t base, const tri_typ
     TRI__CHECK((base | limit) % TRI_WORD == 0);
     if (type == NULL || !tri__type_is_pointerful(type))
         return it;
-    if (type->ptr_bytes != 0)
-        enter_type(&it, type, base);
-    else
-        enter_type(&it, type->tail, base + type->size);
+    enter_type(&it, type, base);
     cut(&it);
     return it;
 }
