@@ -7,6 +7,8 @@ LDADD = libtricolor_internal.la $(CHECK_LIBS)
 # Each `%D%/test_module` is built from `%D%/test_module.c`, which uses Check.
 unit_tests =
 unit_tests += %D%/test_base
+unit_tests += %D%/test_cache
+unit_tests += %D%/test_cache_random
 unit_tests += %D%/test_config
 unit_tests += %D%/test_fatal
 unit_tests += %D%/test_histogram
@@ -17,6 +19,7 @@ unit_tests += %D%/test_page_heap
 unit_tests += %D%/test_page_heap_random
 unit_tests += %D%/test_shims
 unit_tests += %D%/test_size_class
+unit_tests += %D%/test_span
 unit_tests += %D%/test_type
 unit_tests += %D%/test_type_macros
 
@@ -37,6 +40,7 @@ script_programs += %D%/tsan_control
 tests_known_faults_LDADD =
 
 EXTRA_DIST += $(script_tests)
+EXTRA_DIST += %D%/bare_heap.h
 EXTRA_DIST += %D%/capture.h
 EXTRA_DIST += %D%/pages.h
 EXTRA_DIST += %D%/random.h
