@@ -7,11 +7,12 @@
 
 #include <pthread.h>
 
-#include "base/fatal.h"
+#include "base/fault.h"
 #include "base/os.h"
 #include "heap/resolve.h"
 
 #define SLAB_BUFFERS 16
+#define BOUND_LEAST 64u /* waiting buffers that are nobody's concern: 256 KiB */
 
 struct slab {
     struct slab *next;
@@ -22,6 +23,7 @@ static struct tri__stack full, empty;
 static struct slab *slabs;        /* atomic */
 static uint32_t full_count;       /* atomic */
 static uint64_t exchanged_count;  /* atomic */
+static uint32_t bound = BOUND_LEAST; /* atomic: of full_count */
 static uint32_t overflowed;       /* atomic */
 static bool is_open;              /* [drain_lock] */
 static pthread_mutex_t drain_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -64,18 +66,34 @@ static struct tri__buffer *take_empty(void)
     return link == NULL ? NULL : buffer_of(link);
 }
 
-void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier)
+void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier, uint32_t stamp)
 {
     tri__cache_init(&writer->cache, phase);
     writer->cache.front.barrier = barrier;
     writer->buffer = &nobody;
+    writer->owed = 0;
+    writer->stamp = stamp;
 }
 
 static void push_full(struct tri__buffer *buffer)
 {
     tri__fetch_add_relaxed(&full_count, 1);
-    tri__fetch_add_relaxed(&exchanged_count, 1);
     tri__stack_push(&full, &buffer->link);
+}
+
+void tri__buffers_set_bound(uint32_t buffers)
+{
+    tri__store_relaxed(&bound, buffers < BOUND_LEAST ? BOUND_LEAST : buffers);
+}
+
+/* Too many wait: the thread will take one on for each that it adds. */
+static void owe_one(struct tri__writer *writer)
+{
+    tri__fetch_add_relaxed(&exchanged_count, 1);
+    if (tri__load_relaxed(&full_count) <= tri__load_relaxed(&bound))
+        return;
+    writer->owed++;
+    tri__fetch_or_relaxed(&writer->cache.front.request, TRI__REQUEST_FILTER);
 }
 
 void tri__overflow_note(uintptr_t value)
@@ -151,8 +169,11 @@ void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value)
 
     if (fresh != NULL) {
         tri__store_release(&writer->buffer, fresh); /* rel -> acq in tri__buffer_drain_writer() */
-        if (old != &nobody)
+        if (old != &nobody) {
+            old->stamp = writer->stamp;
             push_full(old);
+            owe_one(writer);
+        }
     } else if (old != &nobody) {
         empty_in_place(old);
     } else {
@@ -166,13 +187,18 @@ void tri__buffer_surrender(struct tri__writer *writer)
 {
     struct tri__buffer *buffer = writer->buffer;
 
-    tri__store_release(&writer->buffer, &nobody);
     if (buffer == &nobody)
         return;
-    if (buffer->count != 0)
-        push_full(buffer);
-    else
-        recycle(buffer);
+    tri__store_release(&writer->buffer, &nobody);
+    buffer->stamp = writer->stamp;
+    push_full(buffer); /* even an empty one: a consumer may be looking at it */
+}
+
+void tri__buffer_flush(struct tri__writer *writer, uint32_t stamp)
+{
+    if (!tri__fault(TRI__FAULT_SKIP_FLUSH))
+        tri__buffer_surrender(writer);
+    writer->stamp = stamp;
 }
 
 void tri__buffer_reset(struct tri__writer *writer)
@@ -222,6 +248,41 @@ size_t tri__buffer_drain_full(tri__buffer_take *take, void *argument)
         recycle(buffer);
     }
     pthread_mutex_unlock(&drain_lock);
+    return count;
+}
+
+/* The lock is taken for one buffer at a time: `done` marks. */
+static bool drain_one_older(uint32_t stamp, struct tri__buffer **newer, tri__buffer_take *take, void *argument,
+                            size_t *count)
+{
+    struct tri__buffer *buffer;
+
+    pthread_mutex_lock(&drain_lock);
+    buffer = pop_full();
+    if (buffer != NULL && buffer->stamp == stamp) {
+        buffer->newer = *newer;
+        *newer = buffer;
+    } else if (buffer != NULL) {
+        *count += take_entries_locked(buffer, take, argument);
+        recycle(buffer);
+    }
+    pthread_mutex_unlock(&drain_lock);
+    return buffer != NULL;
+}
+
+size_t tri__buffers_drain_older(uint32_t stamp, tri__buffer_take *take, void (*done)(void *argument), void *argument)
+{
+    struct tri__buffer *newer = NULL;
+    size_t count = 0;
+
+    while (drain_one_older(stamp, &newer, take, argument, &count))
+        done(argument);
+    while (newer != NULL) {
+        struct tri__buffer *next = newer->newer;
+
+        push_full(newer);
+        newer = next;
+    }
     return count;
 }
 

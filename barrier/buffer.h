@@ -19,16 +19,24 @@ struct tri__buffer {
     struct tri__stack_entry link;
     uint32_t count;   /* atomic: written by the producer (release), read by the consumer (acquire) */
     uint32_t drained; /* [drain lock]: entries before it have been taken */
+    uint32_t stamp;   /* of its thread when it was given away */
+    struct tri__buffer *newer; /* coordinator: put aside while it looks for older ones */
     uintptr_t entries[TRI__BUFFER_ENTRIES]; /* atomic */
 };
+
+/* A bit of the thread's request word that the thread sets itself: it has given full buffers away while many were waiting, and shall
+ * take as many on at its next safepoint [inv.buffer.bounded]. */
+#define TRI__REQUEST_FILTER UINT32_C(0x100)
 
 /* What the barrier knows of a thread; its first part is what the heap knows. */
 struct tri__writer {
     struct tri__cache cache;
     struct tri__buffer *buffer; /* atomic: the consumer reads it (acquire). Never NULL: a full one that is nobody's at first */
+    uint32_t owed;              /* owner: full buffers it has to take on */
+    uint32_t stamp;             /* owner: counts its answers to H3, so that buffers given away before the last one can be told */
 };
 
-void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier);
+void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier, uint32_t stamp);
 
 /* Exchanges the thread's full buffer for an empty one and appends `value`. Never fails: without memory for a buffer the
  * old one is emptied by marking what it holds (tri__overflow_note). */
@@ -55,8 +63,11 @@ static inline void tri__shade(struct tri__writer *writer, uintptr_t value)
         tri__buffer_push(writer, value);
 }
 
-/* Gives the thread's buffer to the markers, full or not: the thread is leaving. Producer. */
+/* Gives the thread's buffer to the markers, full or not. Producer. */
 void tri__buffer_surrender(struct tri__writer *writer);
+
+/* The thread's answer to H3: it surrenders its buffer; what it gives away from now on carries `stamp`. Producer. */
+void tri__buffer_flush(struct tri__writer *writer, uint32_t stamp);
 
 /* Forgets what the thread's buffer holds. Only while no mark is running for any thread. Producer. */
 void tri__buffer_reset(struct tri__writer *writer);
@@ -66,11 +77,16 @@ typedef void tri__buffer_take(uintptr_t value, void *argument);
 size_t tri__buffer_drain_writer(struct tri__writer *writer, tri__buffer_take *take, void *argument);
 size_t tri__buffer_drain_full(tri__buffer_take *take, void *argument); /* one full buffer; 0: there is none */
 
+/* All buffers that were given away with another stamp than `stamp`: before their thread's last answer to H3. Ends however fast the
+ * program fills new ones, for those are put aside unread. `done` is called after each buffer. Coordinator. */
+size_t tri__buffers_drain_older(uint32_t stamp, tri__buffer_take *take, void (*done)(void *argument), void *argument);
+
 /* Throws full buffers away: the mark is over, and what they hold is marked. */
 void tri__buffer_discard_full(void);
 
-/* Full buffers that wait for a marker: a recent value. */
+/* Full buffers that wait for a marker: a recent value. And how many may wait before threads have to help. */
 uint32_t tri__buffers_full(void);
+void tri__buffers_set_bound(uint32_t buffers);
 uint64_t tri__buffers_exchanged(void); /* ever */
 
 /* Set when an object was marked without anybody noting that it is grey, for lack of memory: marked objects must be walked.

@@ -41,17 +41,6 @@ void tri__store_slow(void *slot, uintptr_t value)
     tri__store_release(word, value); /* serves tri_store and tri_store_release; free on x86-64 */
 }
 
-/* Only while the thread's own stack is unscanned: an object fresh from this thread is black, and once the stack has been scanned
- * every pointer the thread can hold is to something marked, or reachable from something grey (the model agrees). */
-void tri__init_store_slow(void *slot, uintptr_t value)
-{
-    struct tri__writer *writer = shading_writer();
-
-    if (writer != NULL && writer->cache.front.barrier == TRI__BARRIER_UNSCANNED)
-        shade_new(writer, value);
-    tri__store_release((uintptr_t *)slot, value);
-}
-
 uintptr_t tri__exchange_slow(void *slot, uintptr_t value)
 {
     struct tri__writer *writer = shading_writer();

@@ -42,11 +42,11 @@ static void safepoint(struct tri__cache *cache)
     struct tri__mutator *self = tri__mutator_of_cache(cache);
     uint64_t allocated = cache->unreported;
 
+    if (self->blocking_depth != 0)
+        tri__fatal("the heap was used inside TRI_BLOCKING; the collector may be acting for the thread there: allocate before or after it");
     tri__handshake_answer(self);
     tri__cache_report(cache);
-    if (allocated == 0)
-        return;
-    if (tri__pace_is_due())
+    if (allocated != 0 && tri__pace_is_due())
         tri__cycle_request();
     tri__assist(self, allocated);
 }
@@ -114,10 +114,14 @@ static size_t default_memory_limit(void)
 /* What a later version will do is refused, not ignored. */
 static int refuse_unknown(const struct tri__options *options)
 {
-    if (options->verify == NULL && options->trace_file == NULL)
+    const char *what = options->verify != NULL       ? "TRICOLOR_VERIFY (tri_config.verify)"
+                       : options->trace_file != NULL ? "TRICOLOR_TRACE_FILE"
+                       : options->signal > 0         ? "TRICOLOR_SIGNAL (tri_config.signal)"
+                                                     : NULL;
+
+    if (what == NULL)
         return 0;
-    tri__warn("%s is not available in this version; unset it",
-              options->verify != NULL ? "TRICOLOR_VERIFY (tri_config.verify)" : "TRICOLOR_TRACE_FILE");
+    tri__warn("%s is not available in this version; unset it", what);
     return -EINVAL;
 }
 

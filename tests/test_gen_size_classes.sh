@@ -18,7 +18,7 @@ fail()
 sh "$root/scripts/gen-size-classes" --check "$root" || fail "run scripts/gen-size-classes"
 
 sh "$root/scripts/gen-size-classes" "$work"
-sed -i 's/{24, /{32, /' "$work/runtime/heap/size_class_table.c"
+sed -i 's/{48, /{64, /' "$work/runtime/heap/size_class_table.c"
 sh "$root/scripts/gen-size-classes" --check "$work" && fail "an edited table is not noticed"
 
 for rule in 's/PAGE = 8192/PAGE = 4096/' 's/size >= 128 ? size \/ 8/size >= 128 ? 16/' \

@@ -2,8 +2,9 @@
 /* tricolor/alloc.h: allocation.
  *
  * Every function here
- *   - returns zeroed memory, aligned to 16 bytes (to 8 for objects of up to 8 bytes), which lives as long as the collector can
- *     reach it from a root (root.h), a thread's stack, or another object, and never moves;
+ *   - returns zeroed memory, aligned to 16 bytes (objects of 8 bytes to 8, leaf objects of less to the largest power of two that divides their
+ *     size), which lives as long as the collector can reach it from a root (root.h), a thread's stack, or another object, and
+ *     never moves;
  *   - may be called by any thread, which it attaches if need be (thread.h);
  *   - is a safepoint: the collector's requests may be answered in it;
  *   - returns NULL with errno == ENOMEM when there is no memory, after an emergency collection and the `oom` handler

@@ -16,7 +16,6 @@
 TRI_BEGIN_DECLS
 
 TRI_API void tri__store_slow(void *slot, uintptr_t value);
-TRI_API void tri__init_store_slow(void *slot, uintptr_t value);
 TRI_API uintptr_t tri__exchange_slow(void *slot, uintptr_t value);
 TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t desired);
 
@@ -48,16 +47,15 @@ TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t de
 /* *slot = value, as a release store: what was written before it is seen by a thread that loads the pointer with acquire. */
 #define tri_store_release(slot, value) TRI__STORE(slot, value, __ATOMIC_RELEASE)
 
-/* The first store into a zeroed slot of an object that no other thread has seen yet. Cheaper than tri_store while a mark is running. */
+/* The first store into a zeroed slot of an object that this thread has allocated and no other has seen yet. It needs no barrier at any
+ * time, and has none: while a mark is running such an object is either white, and found by the scan of this thread's stack,
+ * or was born after that scan, and then all that the thread can store in it is marked or about to be. */
 #define tri_init_store(slot, value)                                                                \
     __extension__({                                                                                \
         __typeof__(slot) tri__slot = (slot);                                                       \
         __typeof__(*tri__slot) tri__value = (value);                                               \
         TRI__CHECK_SLOT(tri__slot);                                                                \
-        if (TRI__UNLIKELY(tri__self->barrier & 1))                                                 \
-            tri__init_store_slow((void *)tri__slot, (uintptr_t)tri__value);                        \
-        else                                                                                       \
-            __atomic_store_n(tri__slot, tri__value, TRI__STORE_ORDER);                             \
+        __atomic_store_n(tri__slot, tri__value, TRI__STORE_ORDER);                                 \
     })
 
 /* Stores `value` and returns what was there. Acquire and release. */

@@ -11,7 +11,7 @@
 
 TRI_BEGIN_DECLS
 
-/* State of a thread's write barrier. Bit 0 is also the test of tri_init_store. */
+/* State of a thread's write barrier. */
 enum tri__barrier_state {
     TRI__BARRIER_IDLE = 0,       /* no mark is running: a store is a store */
     TRI__BARRIER_UNSCANNED = 1,  /* marking, and the collector has not seen this thread's stack yet */
@@ -29,7 +29,7 @@ struct tri__run {
 /* Only the owning thread writes here; for a thread in TRI_BLOCKING the collector does, after it has claimed the thread. */
 struct tri__front {
     uint8_t barrier;  /* enum tri__barrier_state; changes only at the owner's safepoints */
-    uint32_t request; /* atomic: not 0 when the collector waits for this thread's answer */
+    uint32_t request; /* atomic: not 0 when there is something to do for the collector at the next safepoint */
     struct tri__run runs[TRI__SPAN_CLASSES];
 };
 

@@ -11,7 +11,6 @@
 #include "collector/marker.h"
 #include "collector/pace.h"
 
-#define FULL_BUFFERS_LEAST 64 /* waiting buffers that are nobody's concern: 256 KiB */
 
 static uint32_t open; /* atomic */
 
@@ -25,39 +24,45 @@ void tri__assist_close(void)
     tri__store_seqcst(&open, 0);
 }
 
-/* One percent of the heap in full buffers, then whoever fills them must help: memory stays bounded however fast pointers are stored. */
-static bool buffers_pile_up(void)
+static void take_buffers_on(struct tri__marker *marker, uint32_t count)
 {
-    uint64_t bytes = (uint64_t)tri__buffers_full() * sizeof(struct tri__buffer);
-
-    return tri__buffers_full() > FULL_BUFFERS_LEAST && bytes > tri__pace_live() / 100;
+    while (count-- > 0 && tri__buffer_drain_full(tri__marker_take, marker) != 0)
+        tri__marker_work(marker, TRI__BUFFER_ENTRIES * TRI__OBJECT_EFFORT);
 }
 
-static void quantum(struct tri__mutator *self, uint64_t objects, bool filter)
+static void quantum(struct tri__mutator *self, uint64_t effort, uint32_t buffers)
 {
     struct tri__marker marker;
     uint64_t start = tri__os_now();
 
     tri__marker_enter(&marker);
     if (tri__load_seqcst(&open) != 0) {
-        if (filter)
-            tri__buffer_drain_full(tri__marker_take, &marker);
-        tri__marker_work(&marker, objects);
+        take_buffers_on(&marker, buffers);
+        tri__marker_work(&marker, effort);
         tri__add_single_writer(&self->assists, 1);
     }
     tri__marker_leave(&marker);
     tri__mutator_delayed(self, TRI_DELAY_ASSIST, start);
 }
 
+static uint32_t take_owed(struct tri__mutator *self)
+{
+    uint32_t owed = self->writer.owed;
+
+    if (owed != 0)
+        tri__fetch_and_relaxed(&self->writer.cache.front.request, ~TRI__REQUEST_FILTER);
+    self->writer.owed = 0;
+    return owed;
+}
+
 void tri__assist(struct tri__mutator *self, uint64_t allocated_bytes)
 {
-    uint64_t objects;
+    uint32_t owed = take_owed(self);
+    uint64_t effort;
 
     if (self->writer.cache.front.barrier == TRI__BARRIER_IDLE || tri__load_relaxed(&open) == 0)
         return;
-    objects = tri__pace_assist(allocated_bytes);
-    if (buffers_pile_up())
-        quantum(self, TRI__BUFFER_ENTRIES + objects, true);
-    else if (objects != 0)
-        quantum(self, objects, false);
+    effort = allocated_bytes == 0 ? 0 : tri__pace_assist(allocated_bytes);
+    if (effort != 0 || owed != 0)
+        quantum(self, effort, owed);
 }

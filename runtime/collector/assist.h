@@ -10,8 +10,8 @@
 void tri__assist_open(void);
 void tri__assist_close(void);
 
-/* A safepoint of `self`, which has allocated so many bytes since its last one: marks its share, or filters barrier buffers when
- * too many are waiting. */
+/* A safepoint of `self`, which has allocated so many bytes since its last one: marks its share, and takes on as many full barrier
+ * buffers as it has given away while too many were waiting. */
 void tri__assist(struct tri__mutator *self, uint64_t allocated_bytes);
 
 #endif

@@ -14,6 +14,7 @@
 #include "collector/assist.h"
 #include "collector/marker.h"
 #include "collector/pace.h"
+#include "mutator/attach.h"
 #include "mutator/roots.h"
 
 #define WAIT_NS UINT64_C(200000) /* backstop while other workers finish */
@@ -55,12 +56,18 @@ static void handshake(enum tri__request what, struct tri__handshake_report *repo
 
 /* --- draining -------------------------------------------------------------------------------------------------------------- */
 
+/* The full buffers there are at this moment, not those that come meanwhile: a pass ends however fast the program stores. What one
+ * holds is marked before the next one is taken, so that candidates do not pile up. */
 static void drain_full(void)
 {
-    size_t count;
+    for (uint32_t left = tri__buffers_full(); left > 0; left--) {
+        size_t count = tri__buffer_drain_full(tri__marker_take, &marker);
 
-    while ((count = tri__buffer_drain_full(tri__marker_take, &marker)) != 0)
+        if (count == 0)
+            break;
         drained += count;
+        tri__marker_drain(&marker);
+    }
 }
 
 /* What the threads' buffers hold now, partly filled ones included. */
@@ -73,8 +80,10 @@ static void drain_partial(void)
     for (size_t i = 0; i < members->count; i++) {
         struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
 
-        if (mutator != NULL)
-            drained += tri__buffer_drain_writer(&mutator->writer, tri__marker_take, &marker);
+        if (mutator == NULL)
+            continue;
+        drained += tri__buffer_drain_writer(&mutator->writer, tri__marker_take, &marker);
+        tri__marker_drain(&marker);
     }
     tri__rcu_unlock();
 }
@@ -107,6 +116,22 @@ static void recover_overflow(void)
     }
 }
 
+static void drain_own(void *mine)
+{
+    tri__marker_drain(mine);
+}
+
+/* What every thread has shaded up to its answer to H3. Only the coordinator counts rounds, so it may read the stamp without the lock. */
+static void take_flushed(void)
+{
+    tri__marker_enter(&marker);
+    drained += tri__buffers_drain_older(tri__phase.stamp, tri__marker_take, drain_own, &marker);
+    tri__marker_drain(&marker);
+    tri__marker_leave(&marker);
+    finish_work();
+    recover_overflow();
+}
+
 static void take_buffers(bool partial)
 {
     tri__marker_enter(&marker);
@@ -123,11 +148,13 @@ static void take_buffers(bool partial)
  * round [inv.mark.order]. */
 static void mark_until_quiet(void)
 {
+    bool partial = true;
     uint64_t before;
 
     do {
         before = tri__marked_objects();
-        take_buffers(true);
+        take_buffers(partial);
+        partial = !tri__fault(TRI__FAULT_SKIP_FLUSH);
     } while (tri__marked_objects() != before);
 }
 
@@ -141,7 +168,8 @@ static void scan_roots(void)
 }
 
 /* H3: queues are empty, so a grey object could only be in some buffer or on some stack; its owner's answer brings it up, and the round
- * fails. If no answer brings anything there was none when the round began, and a white object can only be reached through a grey one
+ * fails. A thread gives its buffer away as part of the answer, so no entry can move from a place that is looked at later to one that was
+ * looked at before. If no answer brings anything there was none when the round began, and a white object can only be reached through a grey one
  * [inv.mark.verdict]. */
 static bool terminate(struct tri__cycle_report *report)
 {
@@ -156,7 +184,7 @@ static bool terminate(struct tri__cycle_report *report)
     if (round.ns >= report->flush.ns)
         report->flush = round;
     report->rounds++;
-    take_buffers(!tri__fault(TRI__FAULT_SKIP_FLUSH));
+    take_flushed();
     if (tri__marked_objects() == before && tri__buffers_close())
         return true;
     tri__assist_open();
@@ -169,6 +197,7 @@ static void mark(struct tri__cycle_report *report)
 
     tri__marked_reset();
     tri__buffers_open();
+    tri__buffers_set_bound((uint32_t)(tri__pace_live() / 100 / sizeof(struct tri__buffer)));
     if (!tri__fault(TRI__FAULT_SKIP_ARM))
         handshake(TRI__REQUEST_ARM, &report->arm);
     tri__pace_mark_begins();
@@ -199,8 +228,11 @@ static void sweep_all(void)
 static uint64_t count_assists(void)
 {
     struct tri__members *members;
-    uint64_t count = 0;
+    struct tri__departed departed;
+    uint64_t count;
 
+    tri__departed_statistics(&departed);
+    count = departed.assists;
     tri__rcu_lock();
     members = tri__registry_members();
     for (size_t i = 0; i < members->count; i++) {
@@ -219,7 +251,7 @@ static void release(struct tri__cycle_report *report)
 {
     handshake(TRI__REQUEST_RELEASE, &report->release);
     tri__buffer_discard_full(); /* what is left in them is marked: [inv.mark.verdict] */
-    tri__pace_mark_ends(report->marked_bytes);
+    tri__pace_mark_ends(report->marked_bytes, report->marked_bytes + report->marked_objects * TRI__OBJECT_EFFORT);
 }
 
 static void sweep(struct tri__cycle_report *report)
@@ -294,6 +326,7 @@ static void *coordinate(void *unused)
     struct tri__cycle_report report;
 
     (void)unused;
+    tri__mutator_forbid();
     while (next_cycle(&report)) {
         run_cycle(&report);
         end_cycle(&report);
@@ -307,15 +340,19 @@ static void *help(void *unused)
     struct tri__marker *mine = malloc(sizeof *mine);
 
     (void)unused;
+    tri__mutator_forbid();
     while (mine != NULL) {
         uint32_t seen = tri__work_events();
 
         if (tri__load_acquire(&markers_stop) != 0)
             break;
+        if (!tri__work_is_shared()) {
+            tri__work_wait(seen, 0);
+            continue;
+        }
         tri__marker_enter(mine);
         tri__marker_drain(mine);
         tri__marker_leave(mine);
-        tri__work_wait(seen, 0);
     }
     free(mine);
     return NULL;
@@ -337,7 +374,9 @@ void tri__cycle_request(void)
 void tri__cycle_run(struct tri__mutator *self)
 {
     uint64_t start = tri__os_now();
+    int cancel_state;
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state); /* a cancelled waiter would keep cycle_lock */
     TRI_BLOCKING {
         uint64_t mine;
 
@@ -350,6 +389,7 @@ void tri__cycle_run(struct tri__mutator *self)
             pthread_cond_wait(&finished, &cycle_lock);
         pthread_mutex_unlock(&cycle_lock);
     }
+    pthread_setcancelstate(cancel_state, NULL);
     tri__mutator_delayed(self, TRI_DELAY_WAIT, start);
 }
 

@@ -142,6 +142,7 @@ static void take_piece(struct tri__marker *marker, uintptr_t start)
 
     if (tri__resolve(start, &ref))
         scan_piece(marker, &ref, start);
+    marker->effort += PIECE_BYTES;
 }
 
 /* The own stack is empty: what others have published is next. */
@@ -174,6 +175,7 @@ static void fill_batch(struct tri__marker *marker, struct tri__batch *batch)
         item = stack->items[--stack->count];
         if (TRI__UNLIKELY((item & PIECE_BIT) != 0)) {
             take_piece(marker, item & ~PIECE_BIT);
+            break; /* one piece is worth a batch: whoever has a quantum wants to look at it */
         } else if (tri__locate(item, &batch->refs[count])) {
             prefetch(&batch->refs[count]);
             count++;
@@ -186,11 +188,14 @@ static void work_on_batch(struct tri__marker *marker, struct tri__batch *batch)
 {
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct tri__ref *ref = &batch->refs[i];
+        size_t bytes;
 
         if (!tri__mark(ref))
             continue;
+        bytes = tri__ref_bytes(ref);
         marker->objects++;
-        marker->bytes += tri__ref_bytes(ref);
+        marker->bytes += bytes;
+        marker->effort += TRI__OBJECT_EFFORT + (bytes < PIECE_BYTES ? bytes : PIECE_BYTES);
         scan(marker, ref);
     }
     batch->count = 0;
@@ -210,18 +215,18 @@ static void share(struct tri__marker *marker)
     tri__work_publish(half);
 }
 
-void tri__marker_work(struct tri__marker *marker, uint64_t objects)
+void tri__marker_work(struct tri__marker *marker, uint64_t effort)
 {
-    uint64_t stop = marker->objects + objects;
+    uint64_t stop = marker->effort + effort;
 
-    while (marker->objects < stop) {
+    while (marker->effort < stop) {
         struct tri__batch *filled = &marker->batches[marker->next], *ready = &marker->batches[marker->next ^ 1];
 
         fill_batch(marker, filled);
         work_on_batch(marker, ready);
         marker->next ^= 1;
-        if (filled->count == 0 && (marker->stack == NULL || marker->stack->count == 0))
-            break; /* both batches and the stack are empty */
+        if (filled->count == 0 && (marker->stack == NULL || marker->stack->count == 0) && !tri__work_is_shared())
+            break; /* both batches and the stacks are empty */
         if (TRI__UNLIKELY(tri__work_is_wanted()))
             share(marker);
     }
@@ -239,6 +244,7 @@ void tri__marker_enter(struct tri__marker *marker)
     marker->stack = NULL;
     marker->objects = 0;
     marker->bytes = 0;
+    marker->effort = 0;
     tri__work_enter();
 }
 

@@ -24,6 +24,7 @@ struct tri__marker {
     struct tri__chunk *stack; /* NULL: empty */
     uint64_t objects;         /* marked by this marker since tri__marker_enter() */
     uint64_t bytes;
+    uint64_t effort; /* bytes looked at, objects and pieces, plus a fixed price an object: what a quantum is measured in */
 };
 
 /* A round of work: enter, any number of the calls below, leave. Leaving publishes what is left and adds up the counts. */
@@ -36,8 +37,9 @@ void tri__marker_take(uintptr_t word, void *marker);
 /* Works until neither this marker nor the shared stack has anything. */
 void tri__marker_drain(struct tri__marker *marker);
 
-/* Works on at most about `objects` objects. */
-void tri__marker_work(struct tri__marker *marker, uint64_t objects);
+/* The same, but stops after about so much effort: the price of an object, and a byte for each byte looked at. */
+#define TRI__OBJECT_EFFORT 64u
+void tri__marker_work(struct tri__marker *marker, uint64_t effort);
 
 /* Marked objects and bytes, over all markers that have left, since the last tri__marked_reset(). */
 uint64_t tri__marked_objects(void);

@@ -6,8 +6,8 @@
 #include "heap/heap.h"
 
 #define LEAST_GOAL ((uint64_t)4 << 20)
-#define OBJECT_GUESS 64 /* bytes; before a cycle has counted objects */
-#define ASSIST_MOST ((uint64_t)4096) /* objects at a time: some tens of microseconds */
+#define ASSIST_LEAST ((uint64_t)8 << 10) /* effort at a time: less is not worth entering the marker for */
+#define ASSIST_MOST ((uint64_t)256 << 10) /* some tens of microseconds */
 
 static int gc_percent;       /* atomic */
 static size_t memory_limit;  /* atomic; SIZE_MAX: none */
@@ -15,12 +15,14 @@ static uint64_t live;        /* atomic: bytes alive when the last mark ended */
 static uint64_t settled;     /* atomic: net bytes handed out when it ended: the heap is live plus what came since */
 static uint64_t began;       /* coordinator: net bytes handed out when the running mark began */
 static uint64_t during_mark; /* atomic: bytes handed out during the last mark */
-static uint64_t marked_last; /* atomic: bytes marked by the last mark */
+static uint64_t effort_last; /* atomic: what the last mark took, in marker effort */
 
 /* Handed out and not given back, ever; sweeping does not lower it. */
 static uint64_t net_allocated(void)
 {
-    return tri__load_relaxed(&tri__heap.allocated) - tri__load_relaxed(&tri__heap.given_back);
+    uint64_t given_back = tri__load_relaxed(&tri__heap.given_back); /* first: it is never more than was allocated before */
+
+    return tri__load_relaxed(&tri__heap.allocated) - given_back;
 }
 
 void tri__pace_init(int percent, size_t limit)
@@ -30,7 +32,7 @@ void tri__pace_init(int percent, size_t limit)
     tri__store_relaxed(&live, 0);
     tri__store_relaxed(&settled, 0);
     tri__store_relaxed(&during_mark, 0);
-    tri__store_relaxed(&marked_last, 0);
+    tri__store_relaxed(&effort_last, 0);
     began = 0;
 }
 
@@ -39,13 +41,13 @@ void tri__pace_mark_begins(void)
     began = net_allocated();
 }
 
-void tri__pace_mark_ends(uint64_t marked_bytes)
+void tri__pace_mark_ends(uint64_t marked_bytes, uint64_t effort)
 {
     uint64_t now = net_allocated();
     uint64_t born = now > began ? now - began : 0;
 
     tri__store_relaxed(&during_mark, born);
-    tri__store_relaxed(&marked_last, marked_bytes);
+    tri__store_relaxed(&effort_last, effort);
     tri__store_relaxed(&live, marked_bytes + born); /* new objects are born black */
     tri__store_relaxed(&settled, now);
 }
@@ -100,14 +102,14 @@ bool tri__pace_is_due(void)
 uint64_t tri__pace_assist(uint64_t allocated_bytes)
 {
     uint64_t goal = tri__pace_goal(), heap = tri__pace_heap(), start = trigger(goal);
-    uint64_t work = tri__load_relaxed(&marked_last) / OBJECT_GUESS, left, objects;
+    uint64_t left, effort;
 
     if (goal == UINT64_MAX || heap < start + (goal - start) / 2)
         return 0;
     left = heap < goal ? goal - heap : 0;
     left = left < (goal - start) / 16 + 1 ? (goal - start) / 16 + 1 : left;
-    objects = (uint64_t)((double)work * (double)allocated_bytes / (double)left);
-    return objects < 64 ? 64 : objects > ASSIST_MOST ? ASSIST_MOST : objects;
+    effort = (uint64_t)((double)tri__load_relaxed(&effort_last) * (double)allocated_bytes / (double)left);
+    return effort < ASSIST_LEAST ? ASSIST_LEAST : effort > ASSIST_MOST ? ASSIST_MOST : effort;
 }
 
 int tri__pace_set_gc_percent(int percent)

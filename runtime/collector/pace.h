@@ -14,9 +14,9 @@
 
 void tri__pace_init(int gc_percent, size_t memory_limit);
 
-/* Coordinator: a mark begins, or ends with `marked_bytes` found alive that were there when it began. */
+/* Coordinator: a mark begins, or ends with `marked_bytes` found alive that were there when it began, for so much effort (marker.h). */
 void tri__pace_mark_begins(void);
-void tri__pace_mark_ends(uint64_t marked_bytes);
+void tri__pace_mark_ends(uint64_t marked_bytes, uint64_t effort);
 
 /* Bytes the heap would have if what the last cycle found dead were gone already. */
 uint64_t tri__pace_heap(void);
@@ -26,7 +26,7 @@ uint64_t tri__pace_goal(void);
 /* It is time for a cycle. */
 bool tri__pace_is_due(void);
 
-/* Objects a thread should mark now, because it has allocated some; 0: none. */
+/* Effort (marker.h) a thread should put into marking now, because it has allocated some; 0: none. */
 uint64_t tri__pace_assist(uint64_t allocated_bytes);
 
 int tri__pace_set_gc_percent(int percent);

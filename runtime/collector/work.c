@@ -110,10 +110,15 @@ uint32_t tri__work_events(void)
 /* The waiter is counted before it looks at the stack; who publishes pushes before it looks at the count. */
 void tri__work_wait(uint32_t seen, uint64_t timeout_ns)
 {
-    tri__fetch_add_acqrel(&waiting, 1);
+    tri__fetch_add_seqcst(&waiting, 1);
     if (tri__stack_is_empty(&shared))
         tri__futex_wait(&events, seen, timeout_ns);
     tri__fetch_sub_acqrel(&waiting, 1);
+}
+
+bool tri__work_is_shared(void)
+{
+    return !tri__stack_is_empty(&shared);
 }
 
 bool tri__work_is_wanted(void)

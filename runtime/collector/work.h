@@ -36,7 +36,8 @@ bool tri__work_is_done(void);
  * tri__work_events() said before the caller looked whether it has to wait. */
 uint32_t tri__work_events(void);
 void tri__work_wait(uint32_t seen, uint64_t timeout_ns);
-/* A hint: nothing is shared, and somebody waits for work. */
+/* Hints: some chunk is shared; nothing is shared, and somebody waits for work. */
+bool tri__work_is_shared(void);
 bool tri__work_is_wanted(void);
 /* Wakes everybody in tri__work_wait(). */
 void tri__work_wake(void);

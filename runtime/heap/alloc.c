@@ -56,6 +56,8 @@ static void *alloc_large(struct tri__cache *cache, const tri_type *type, size_t 
 {
     uintptr_t object;
 
+    if (bytes > tri__heap.bytes)
+        return fail(); /* no collection could help */
     for (unsigned attempt = 0; (object = tri__large_alloc(cache, type, bytes)) == 0; attempt++)
         if (!tri__heap.hooks.out_of_memory(cache, bytes, attempt))
             return fail();

@@ -245,6 +245,12 @@ static void give_run_back(struct tri__cache *cache, struct tri__run *run, struct
 
 void tri__cache_arm(struct tri__cache *cache)
 {
+    cache->sweeping = false;
+    tri__cache_report(cache);
+}
+
+void tri__cache_blacken(struct tri__cache *cache)
+{
     cache->black = true;
     FOR_EACH_USED(cache, span_class) {
         struct tri__span *span = cache->spans[span_class];
@@ -253,7 +259,6 @@ void tri__cache_arm(struct tri__cache *cache)
         tri__span_paint(span, first, count, tri__cache_colour(cache));
     }
     cache->tiny = cache->tiny_end = 0; /* its block is white: what is allocated from now on must not be */
-    cache->sweeping = false;
     tri__cache_report(cache);
 }
 
@@ -269,6 +274,7 @@ void tri__cache_flip(struct tri__cache *cache)
     }
     memset(cache->used, 0, sizeof cache->used);
     cache->tiny = cache->tiny_end = 0; /* its block may be swept */
+    tri__page_cache_flush(&tri__heap.pages, &cache->pages); /* a thread that sleeps for long keeps no pages from the others */
     cache->black = false;
     cache->sweeping = true;
     cache->side ^= 1;

@@ -23,7 +23,7 @@ struct tri__cache {
     uint64_t unreported;  /* bytes handed out in runs since the last report to the heap */
     uint64_t given_back;  /* bytes of runs given back since then */
     uint8_t side;         /* central lists that hold swept spans, in this thread's view */
-    bool black;           /* a mark is running for this thread: new objects are born marked [inv.alloc.black] */
+    bool black;           /* from the thread's answer to H2 until H4: new objects are born marked [inv.alloc.black] */
     bool sweeping;        /* spans on the other side may be swept by this thread [inv.sweep.sides] */
 };
 
@@ -46,8 +46,12 @@ void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase);
  * when it is not NULL. false: out of memory. No safepoint; the caller has passed one. */
 bool tri__cache_refill(struct tri__cache *cache, uint8_t span_class, const tri_type *type);
 
-/* H1: from now on new objects are black; slots already in runs become so. Marking has not begun. */
+/* H1: sweeping is over for this thread. New objects are still white: another thread whose barrier is not on yet may store to them,
+ * and nobody would look into a black one again [inv.alloc.black]. */
 void tri__cache_arm(struct tri__cache *cache);
+
+/* H2, when every thread's barrier is on: from now on new objects are black; slots already in runs become so. Marking has not begun. */
+void tri__cache_blacken(struct tri__cache *cache);
 
 /* H4: gives all runs and spans back, to be swept; from now on allocates white, from swept spans only. Marking is over. */
 void tri__cache_flip(struct tri__cache *cache);

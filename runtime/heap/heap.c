@@ -10,7 +10,12 @@
 #include "base/fatal.h"
 #include "base/os.h"
 
-struct tri__heap tri__heap;
+static struct tri__cache *attach_too_early(void)
+{
+    tri__fatal("the heap was used before tri_init(), or after tri_shutdown(); call tri_init() first");
+}
+
+struct tri__heap tri__heap = {.hooks = {.attach = attach_too_early}};
 
 #define DEFAULT_RESERVE ((size_t)256 << 30)
 #define LEAST_RESERVE ((size_t)16 << 20)
@@ -80,6 +85,7 @@ void tri__heap_release(void)
         tri__os_unmap((void *)tri__heap.base, tri__heap.bytes);
     tri__span_release_all();
     memset(&tri__heap, 0, sizeof tri__heap);
+    tri__heap.hooks.attach = attach_too_early;
 }
 
 void tri__heap_set_limit(size_t bytes)

@@ -14,6 +14,8 @@
 #include "base/fatal.h"
 #include "base/os.h"
 #include "mutator/handshake.h"
+#include "mutator/roots.h"
+#include "mutator/stack.h"
 
 _Static_assert(offsetof(struct tri__mutator, writer) == 0, "tri__self is cast to its floor's view");
 _Static_assert(offsetof(struct tri__writer, cache) == 0, "tri__self is cast to its floor's view");
@@ -30,6 +32,7 @@ __thread struct tri__front *tri__self __attribute__((tls_model("initial-exec")))
 static pthread_key_t leave_key;
 static bool open_for_use; /* atomic */
 static struct tri__departed departed; /* [registry_lock] */
+static __thread bool forbidden;       /* this thread is the collector's */
 
 static void leave_at_exit(void *unused)
 {
@@ -39,8 +42,11 @@ static void leave_at_exit(void *unused)
 
 int tri__mutators_init(void)
 {
-    int error = pthread_key_create(&leave_key, leave_at_exit);
+    int error = tri__roots_init();
 
+    if (error != 0)
+        return error;
+    error = pthread_key_create(&leave_key, leave_at_exit);
     if (error != 0)
         return -error;
     memset(&tri__phase, 0, sizeof tri__phase);
@@ -59,12 +65,11 @@ void tri__mutators_release(void)
 static struct tri__mutator *mutator_new(void)
 {
     struct tri__mutator *mutator = tri__os_map(sizeof *mutator);
-    uintptr_t low;
 
     if (mutator == NULL)
         return NULL;
     mutator->tid = tri__os_tid();
-    if (tri__os_stack_bounds(&low, &mutator->stack_high) == 0)
+    if (tri__os_stack_bounds(&mutator->stack_end, &mutator->stack_high) == 0)
         return mutator;
     tri__os_unmap(mutator, sizeof *mutator);
     return NULL;
@@ -81,7 +86,7 @@ static int join(struct tri__mutator *mutator)
     int error;
 
     tri__registry_lock();
-    tri__writer_init(&mutator->writer, tri__phase.cache, tri__phase.barrier);
+    tri__writer_init(&mutator->writer, tri__phase.cache, tri__phase.barrier, tri__phase.stamp);
     error = tri__registry_enter_locked(mutator);
     tri__registry_unlock();
     return error;
@@ -95,7 +100,10 @@ static int attach(void)
     if (error == 0)
         error = join(mutator);
     if (error == 0) {
+        mutator->attach_depth = 1;
         tri__self = &mutator->writer.cache.front;
+        if (mutator->writer.cache.front.barrier == TRI__BARRIER_SCANNED)
+            tri__stack_scan_own(mutator); /* it counts as scanned, but may hold what it has loaded before its first use of the heap */
         return 0;
     }
     if (mutator != NULL) {
@@ -111,11 +119,18 @@ struct tri__mutator *tri__mutator_here(void)
 
     if (self != NULL)
         return self;
+    if (forbidden)
+        tri__fatal("the heap was used on a thread of the collector: log and oom handlers must not allocate or store heap pointers");
     if (!tri__load_acquire(&open_for_use)) /* acq <- rel in tri__mutators_init() */
         tri__fatal("the heap was used before tri_init(), or after tri_shutdown(); call tri_init() first");
     if (attach() != 0)
         tri__fatal("no memory to attach a thread; call tri_thread_attach() first to handle that");
     return tri__mutator_self();
+}
+
+void tri__mutator_forbid(void)
+{
+    forbidden = true;
 }
 
 void tri__attach_slow(void)
@@ -162,9 +177,7 @@ int tri_thread_attach(void)
     if (self == NULL) {
         if (!tri__load_acquire(&open_for_use))
             tri__fatal("tri_thread_attach() before tri_init()");
-        if (attach() != 0)
-            return -ENOMEM;
-        self = tri__mutator_self();
+        return attach() != 0 ? -ENOMEM : 0;
     }
     self->attach_depth++;
     return 0;

@@ -51,11 +51,13 @@ static void act(struct tri__mutator *mutator, enum tri__request what, bool own)
     case TRI__REQUEST_SCAN:
         if (mutator->writer.cache.front.barrier == TRI__BARRIER_IDLE)
             arm(mutator); /* only under the fault switch that leaves H1 out */
+        tri__cache_blacken(&mutator->writer.cache);
         scan(mutator, own);
         mutator->writer.cache.front.barrier = TRI__BARRIER_SCANNED;
         break;
     case TRI__REQUEST_FLUSH:
         scan(mutator, own);
+        tri__buffer_flush(&mutator->writer, mutator->writer.stamp + 1);
         tri__cache_report(&mutator->writer.cache);
         break;
     case TRI__REQUEST_RELEASE:
@@ -64,14 +66,20 @@ static void act(struct tri__mutator *mutator, enum tri__request what, bool own)
     }
 }
 
+/* acq <- the store in post_request() */
+static enum tri__request asked(const struct tri__mutator *mutator)
+{
+    return (enum tri__request)(tri__load_acquire(&mutator->writer.cache.front.request) & TRI__REQUEST_MASK);
+}
+
 /* Whoever acts for the mutator does what is asked and says so. */
 static void answer(struct tri__mutator *mutator, bool own)
 {
-    enum tri__request what = tri__load_acquire(&mutator->writer.cache.front.request);
+    enum tri__request what = asked(mutator);
 
     act(mutator, what, own);
     tri__store_relaxed(&mutator->latency, tri__os_now() - tri__load_relaxed(&mutator->asked));
-    tri__store_relaxed(&mutator->writer.cache.front.request, TRI__REQUEST_NONE);
+    tri__fetch_and_relaxed(&mutator->writer.cache.front.request, ~TRI__REQUEST_MASK);
     /* rel -> acq in await_answers(): what the action wrote is seen when the last answer is */
     if (tri__fetch_sub_acqrel(&pending, 1) == 1)
         tri__futex_wake(&pending, 1);
@@ -79,7 +87,7 @@ static void answer(struct tri__mutator *mutator, bool own)
 
 void tri__handshake_answer(struct tri__mutator *self)
 {
-    enum tri__request what = tri__load_relaxed(&self->writer.cache.front.request);
+    enum tri__request what = asked(self);
     bool stack = what == TRI__REQUEST_SCAN || what == TRI__REQUEST_FLUSH;
     uint64_t start;
 
@@ -105,7 +113,7 @@ static void claim_and_answer(struct tri__mutator *mutator)
     /* seqcst: after the store of the request. acq <- rel in tri_blocking_begin(): its stack and cache are ours now */
     if (!tri__cas_seqcst(&mutator->state, &state, TRI__CLAIMED))
         return;
-    if (tri__load_relaxed(&mutator->writer.cache.front.request) != TRI__REQUEST_NONE)
+    if (asked(mutator) != TRI__REQUEST_NONE)
         answer(mutator, false);
     unclaim(mutator);
 }
@@ -119,7 +127,7 @@ static void answer_for_blocked(void)
     for (size_t i = 0; i < members->count; i++) {
         struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
 
-        if (mutator != NULL && tri__load_relaxed(&mutator->writer.cache.front.request) != TRI__REQUEST_NONE)
+        if (mutator != NULL && asked(mutator) != TRI__REQUEST_NONE)
             claim_and_answer(mutator);
     }
     tri__rcu_unlock();
@@ -142,11 +150,13 @@ static void advance_phase_locked(enum tri__request what)
     switch (what) {
     case TRI__REQUEST_NONE:
     case TRI__REQUEST_PING:
+        break;
     case TRI__REQUEST_FLUSH:
+        tri__phase.stamp++;
         break;
     case TRI__REQUEST_ARM:
         tri__phase.barrier = TRI__BARRIER_UNSCANNED;
-        tri__phase.cache.black = true;
+        tri__phase.cache.black = false;
         tri__phase.cache.sweeping = false;
         break;
     case TRI__REQUEST_SCAN: /* a new thread's stack is empty, so it counts as scanned */
@@ -181,7 +191,7 @@ static size_t post_request(enum tri__request what, uint64_t now)
         if (mutator == NULL)
             continue;
         tri__store_relaxed(&mutator->asked, now);
-        tri__store_seqcst(&mutator->writer.cache.front.request, what); /* before any claim: [inv.handshake.dekker] */
+        tri__fetch_or_seqcst(&mutator->writer.cache.front.request, what); /* before any claim: [inv.handshake.dekker] */
     }
     tri__registry_unlock();
     return count;

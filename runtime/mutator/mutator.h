@@ -28,12 +28,14 @@ enum tri__mutator_state {
     TRI__DETACHED,
 };
 
-/* What the collector asks of every mutator, one thing at a time. */
+/* What the collector asks of every mutator, one thing at a time: the low bits of the request word. */
+#define TRI__REQUEST_MASK UINT32_C(0xff)
+
 enum tri__request {
     TRI__REQUEST_NONE,
     TRI__REQUEST_PING,    /* just answer */
-    TRI__REQUEST_ARM,     /* H1: barrier on, allocate black */
-    TRI__REQUEST_SCAN,    /* H2: shade what the own stack holds */
+    TRI__REQUEST_ARM,     /* H1: barrier on */
+    TRI__REQUEST_SCAN,    /* H2: allocate black, shade what the own stack holds */
     TRI__REQUEST_FLUSH,   /* H3: the same again; buffers are drained after the answer */
     TRI__REQUEST_RELEASE, /* H4: barrier off, give cached runs back */
 };
@@ -42,6 +44,7 @@ struct tri__mutator {
     struct tri__writer writer; /* first: tri__self points into it */
 
     /* const after attach */
+    uintptr_t stack_end; /* lowest address the stack may grow to */
     uintptr_t stack_high;
     uint32_t tid;
 
@@ -79,6 +82,9 @@ struct tri__mutator *tri__mutator_here(void);
 
 /* Books a delay of the calling thread that began at `start`. */
 void tri__mutator_delayed(struct tri__mutator *mutator, tri_delay_cause cause, uint64_t start);
+
+/* The calling thread is the collector's and must never become a mutator. */
+void tri__mutator_forbid(void);
 
 /* Detaches the calling thread for good, whatever its attach depth. */
 void tri__mutator_leave(void);

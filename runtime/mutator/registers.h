@@ -36,7 +36,7 @@ __attribute__((always_inline)) static inline uintptr_t tri__stack_pointer(void)
 
 #elif defined(__aarch64__)
 
-#define TRI__SAVED_REGISTERS 12
+#define TRI__SAVED_REGISTERS 20 /* d8 to d15 too: compilers spill pointers there */
 
 __attribute__((always_inline)) static inline void tri__registers_read(uintptr_t *out)
 {
@@ -45,7 +45,11 @@ __attribute__((always_inline)) static inline void tri__registers_read(uintptr_t 
                      "stp x23, x24, [%0, #32]\n\t"
                      "stp x25, x26, [%0, #48]\n\t"
                      "stp x27, x28, [%0, #64]\n\t"
-                     "stp x29, x30, [%0, #80]"
+                     "stp x29, x30, [%0, #80]\n\t"
+                     "stp d8, d9, [%0, #96]\n\t"
+                     "stp d10, d11, [%0, #112]\n\t"
+                     "stp d12, d13, [%0, #128]\n\t"
+                     "stp d14, d15, [%0, #144]"
                      :
                      : "r"(out)
                      : "memory");

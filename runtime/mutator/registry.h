@@ -19,6 +19,7 @@ struct tri__members {
 struct tri__phase {
     uint8_t barrier; /* enum tri__barrier_state of a thread that attaches now */
     struct tri__cache_phase cache;
+    uint32_t stamp; /* counts H3 rounds */
 };
 
 void tri__registry_lock(void);

@@ -33,6 +33,7 @@ struct table {
 static struct table nothing;
 static struct table *table = &nothing; /* atomic: release in replace_locked(), acquire in readers */
 static pthread_mutex_t roots_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool exiting; /* atomic: exit() has begun */
 
 static void free_table(struct tri__rcu_head *head)
 {
@@ -61,7 +62,7 @@ static size_t find_root(const struct table *in, uintptr_t address)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (in->roots[middle].limit <= address)
+        if (tri__load_relaxed(&in->roots[middle].limit) <= address)
             low = middle + 1;
         else
             high = middle;
@@ -95,22 +96,24 @@ static int insert_locked(const struct root *root)
     return 0;
 }
 
-static int delete_locked(size_t at)
+/* Without memory for a smaller table the entry stays, of no length. */
+static void delete_locked(size_t at)
 {
     size_t count = table->count - 1;
     struct table *fresh = table_new(count);
 
-    if (fresh == NULL)
-        return -ENOMEM;
+    if (fresh == NULL) {
+        tri__store_relaxed(&table->roots[at].limit, table->roots[at].base);
+        return;
+    }
     memcpy(fresh->roots, table->roots, at * sizeof(struct root));
     memcpy(fresh->roots + at, table->roots + at + 1, (count - at) * sizeof(struct root));
     replace_locked(fresh);
-    return 0;
 }
 
 static struct tri__type_pointers root_words(const struct root *root)
 {
-    return tri__type_pointers_tiled(root->base, root->type, root->limit);
+    return tri__type_pointers_tiled(root->base, root->type, tri__load_relaxed(&root->limit));
 }
 
 static void scan_root(const struct root *root, tri__buffer_take *take, void *argument)
@@ -178,7 +181,8 @@ static int remove_root(uintptr_t base, struct root *removed)
     if (at < table->count && table->roots[at].base == base) {
         *removed = table->roots[at];
         shade_root(removed);
-        error = delete_locked(at);
+        delete_locked(at);
+        error = 0;
     }
     pthread_mutex_unlock(&roots_lock);
     return error;
@@ -211,7 +215,25 @@ void tri__module_remove(void *start)
 {
     struct root root;
 
-    remove_root((uintptr_t)start, &root); /* every file of the module asks; the first one does it */
+    /* Every file of the module asks; the first one does it. While the process ends other threads may still need them. */
+    if (!tri__load_relaxed(&exiting) && remove_root((uintptr_t)start, &root) == 0)
+        TRI_BLOCKING
+            tri__rcu_synchronize(); /* a marker may be reading the variables by the old table */
+}
+
+static void note_exit(void)
+{
+    tri__store_relaxed(&exiting, true);
+}
+
+int tri__roots_init(void)
+{
+    static bool done;
+
+    if (!done && atexit(note_exit) != 0)
+        return -ENOMEM;
+    done = true;
+    return 0;
 }
 
 void tri__roots_scan(tri__buffer_take *take, void *argument)
@@ -258,10 +280,14 @@ void tri__roots_release(void)
 
     pthread_mutex_lock(&roots_lock);
     while (at < table->count) {
+        size_t count = table->count;
+
         if (table->roots[at].module)
-            clear_words(&table->roots[at++]);
-        else if (delete_locked(at) != 0)
-            break;
+            clear_words(&table->roots[at]);
+        else
+            delete_locked(at);
+        if (table->count == count) /* it stays: a module's, or there was no memory to delete it */
+            at++;
     }
     pthread_mutex_unlock(&roots_lock);
 }

@@ -17,6 +17,9 @@ void tri__handles_scan(tri__buffer_take *take, void *argument);
 /* For bulk barriers (barrier/bulk.h). */
 struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes);
 
+/* 0 or -ENOMEM. May be called again after a release. */
+int tri__roots_init(void);
+
 /* At shutdown: registered ranges and handles are forgotten; TRI_ROOT variables stay, and are cleared. */
 void tri__roots_release(void);
 void tri__handles_release(void);

@@ -6,6 +6,8 @@
  * held when it entered, do not change [inv.stack.foreign], and any other value is filtered like every stray word. */
 #include "mutator/stack.h"
 
+#include "base/fatal.h"
+
 #if defined(__has_feature)
 #define HAS_FEATURE(x) __has_feature(x)
 #else
@@ -64,11 +66,14 @@ static void scan_frames(struct tri__mutator *mutator, uintptr_t low, uintptr_t h
 
 void tri__stack_scan_own(struct tri__mutator *self)
 {
-    uintptr_t registers[TRI__SAVED_REGISTERS];
+    uintptr_t registers[TRI__SAVED_REGISTERS], pointer = tri__stack_pointer();
 
+    if (pointer < self->stack_end || pointer >= self->stack_high)
+        tri__fatal("a thread used the heap on a stack that is not its own (a coroutine, or a signal handler on an alternate stack): "
+                   "%p is not in %p..%p", (void *)pointer, (void *)self->stack_end, (void *)self->stack_high);
     tri__registers_read(registers);
     /* From our own frame on: it holds the registers our callers need and we use. */
-    scan_frames(self, tri__stack_pointer(), self->stack_high);
+    scan_frames(self, pointer, self->stack_high);
     scan_words(self, (uintptr_t)registers, (uintptr_t)(registers + TRI__SAVED_REGISTERS));
 }
 
