@@ -21,13 +21,13 @@ _Static_assert(offsetof(struct tri__mutator, writer) == 0, "tri__self is cast to
 _Static_assert(offsetof(struct tri__writer, cache) == 0, "tri__self is cast to its floor's view");
 _Static_assert(offsetof(struct tri__cache, front) == 0, "tri__self is cast to its floor's view");
 
-/* What threads point to before their first use of the heap: every inline path finds a reason to take its slow half. */
-static struct tri__front unattached = {
+/* Every inline path finds a reason to take its slow half here. */
+struct tri__front tri__unattached = {
     .barrier = TRI__BARRIER_UNATTACHED,
     .runs = {[TRI__NO_SPAN] = {.current = 1}},
 };
 
-__thread struct tri__front *tri__self __attribute__((tls_model("initial-exec"))) = &unattached;
+__thread struct tri__front *tri__self __attribute__((tls_model("initial-exec"))) = &tri__unattached;
 
 static pthread_key_t leave_key;
 static bool open_for_use; /* atomic */
@@ -165,7 +165,7 @@ void tri__mutator_leave(void)
     keep_statistics_locked(self);
     tri__registry_remove_locked(self);
     tri__registry_unlock();
-    tri__self = &unattached;
+    tri__self = &tri__unattached;
     pthread_setspecific(leave_key, NULL);
     tri__rcu_call(&self->rcu, mutator_free);
 }

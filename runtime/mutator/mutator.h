@@ -69,10 +69,13 @@ static inline struct tri__mutator *tri__mutator_of_cache(struct tri__cache *cach
     return (struct tri__mutator *)(void *)cache;
 }
 
-/* The calling thread's block, or NULL. */
+/* What threads point to before their first use of the heap. Never written. */
+extern struct tri__front tri__unattached;
+
+/* The calling thread's block, or NULL. Also inside TRI_BLOCKING, where the block itself may be the collector's: only the pointer is looked at. */
 static inline struct tri__mutator *tri__mutator_self(void)
 {
-    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
+    if (tri__self == &tri__unattached)
         return NULL;
     return (struct tri__mutator *)(void *)tri__self;
 }
