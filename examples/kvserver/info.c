@@ -67,6 +67,15 @@ static double average_us(uint64_t ns, uint64_t count)
     return count != 0 ? (double)ns / (double)count / 1e3 : 0;
 }
 
+/* How many delays there were of up to 1, 2, 4, ... nanoseconds. */
+static void bucket_line(FILE *out, const char *name, const tri_delay *delay)
+{
+    fprintf(out, "gc_delay_buckets_%s:", name);
+    for (unsigned i = 0; i < TRI_DELAY_BUCKETS; i++)
+        fprintf(out, "%s%" PRIu64, i == 0 ? "" : ",", delay->buckets[i]);
+    fputs("\r\n", out);
+}
+
 /* Every delay the collector caused to one of the server's threads, by its cause. */
 static void delay_lines(FILE *out, const tri_stats *gc)
 {
@@ -80,6 +89,7 @@ static void delay_lines(FILE *out, const tri_stats *gc)
                 (double)delay->total_ns / 1e6, (double)delay->p50_ns / 1e3,
                 (double)delay->p99_ns / 1e3, (double)delay->p999_ns / 1e3,
                 (double)delay->max_ns / 1e3);
+        bucket_line(out, tri_delay_name((tri_delay_cause)cause), delay);
     }
 }
 
