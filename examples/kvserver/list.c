@@ -195,7 +195,7 @@ kv_string *kv_list_pop(kv_list *list, enum kv_end end)
     list->first += end == KV_LEFT;
     list->count--;
     if (list->count == 0)
-        return element;
+        *list = kv_list_empty(); /* a window has to have ends for what follows */
     shrink(list);
     if (list->levels > 1 && left_a_node(list, end))
         (void)trim(list, end); /* out of memory: what is left behind only lives longer */

@@ -27,6 +27,15 @@ static size_t format_line(char line[LINE_BYTES], char type, int64_t number)
     return length + 2;
 }
 
+/* Room for n more bytes, to be counted in by the caller; NULL: there is none. */
+static char *reserve(struct kv_client *client, size_t n)
+{
+    if (kv_buffer_reserve(&client->output, n))
+        return client->output.data + client->output.end;
+    client->broken = true;
+    return NULL;
+}
+
 static void append_line(struct kv_client *client, char type, int64_t number)
 {
     char line[LINE_BYTES];
@@ -98,9 +107,15 @@ void kv_reply_double(struct kv_client *client, double number)
 
 void kv_reply_bulk(struct kv_client *client, struct kv_slice bytes)
 {
-    append_line(client, '$', (int64_t)bytes.length);
-    append(client, bytes.data, bytes.length);
-    append(client, "\r\n", 2);
+    char *to = reserve(client, LINE_BYTES + bytes.length + 2);
+    size_t head;
+
+    if (to == NULL)
+        return;
+    head = format_line(to, '$', (int64_t)bytes.length);
+    memcpy(to + head, bytes.data, bytes.length);
+    memcpy(to + head + bytes.length, "\r\n", 2);
+    client->output.end += head + bytes.length + 2;
 }
 
 void kv_reply_text(struct kv_client *client, const char *text)
@@ -142,10 +157,8 @@ void kv_reply_to_front(struct kv_client *client, size_t mark, size_t from)
     size_t length = kv_buffer_used(output) - from;
     char *start;
 
-    if (client->broken || !kv_buffer_reserve(output, length)) {
-        client->broken = true;
+    if (reserve(client, length) == NULL)
         return;
-    }
     start = output->data + output->start + mark;
     memmove(start + length, start, kv_buffer_used(output) - mark);
     memcpy(start, output->data + output->end, length); /* where the end has just been moved to */
