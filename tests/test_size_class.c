@@ -89,7 +89,7 @@ static const unsigned short folded[] = {
 
 START_TEST(macros_fold)
 {
-    const unsigned short expected[] = {1, 9, 0, 3, 48};
+    const unsigned short expected[] = {1, 8, 0, 3, 48};
     ck_assert_mem_eq(folded, expected, sizeof(expected));
 }
 END_TEST

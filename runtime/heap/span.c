@@ -119,10 +119,12 @@ static uint64_t black(uint64_t colours)
     return colours >> 1 & EACH;
 }
 
-/* How many bytes of the word are 1, the others being 0. */
-static uint32_t count_ones(uint64_t bytes)
+/* Sum of the word's bytes. */
+static uint32_t add_bytes(uint64_t bytes)
 {
-    return (uint32_t)(bytes * EACH >> 56);
+    uint64_t pairs = (bytes & UINT64_C(0x00ff00ff00ff00ff)) + (bytes >> 8 & UINT64_C(0x00ff00ff00ff00ff));
+
+    return (uint32_t)(pairs * UINT64_C(0x0001000100010001) >> 48);
 }
 
 void tri__span_reset(struct tri__span *span)
@@ -181,17 +183,17 @@ void tri__span_paint(struct tri__span *span, uint32_t first, uint32_t count, enu
 
 uint32_t tri__span_sweep(struct tri__span *span, uint32_t *freed)
 {
-    uint32_t live = 0, before = 0;
+    uint64_t live = 0, before = 0; /* a count in each byte: a span has less than 256 groups */
 
     for (uint32_t group = 0; group < tri__span_groups(span); group++) {
         uint64_t colours = tri__load_relaxed(group_of(span, group));
 
-        live += count_ones(black(colours));
-        before += count_ones(taken(colours));
+        live += black(colours);
+        before += taken(colours);
         tri__store_release(group_of(span, group), black(colours)); /* rel -> acq in tri__is_allocated() */
     }
-    *freed = before - live;
+    *freed = add_bytes(before) - add_bytes(live);
     span->next_slot = 0;
     span->dirty |= *freed != 0;
-    return live;
+    return add_bytes(live);
 }
