@@ -271,21 +271,44 @@ test_benchmark()
     same "what pushes and pops of 20 clients leave" 5000 "$(cli llen queue)"
 }
 
+# Sends the inline commands on standard input without waiting for the replies, which it throws away.
+flood()
+{
+    exec 4<>"/dev/tcp/127.0.0.1/$port"
+    cat <&4 >/dev/null &
+    { cat; echo QUIT; } >&4
+    exec 4>&-
+    wait $!
+}
+
+# Repeats the file of commands as long as $work/reading is there.
+repeat()
+{
+    while [ -e "$work/reading" ]; do
+        cat "$1"
+    done | flood
+}
+
 # Snapshots: readers take no lock, and yet see each command's effect as a whole.
 test_snapshots()
 {
-    local writers=() torn
+    local fields writers=() torn
 
     cli flushall >/dev/null
     cli hset h a 0 b 0 >/dev/null
-    cli rpush l 0 0 >/dev/null
-    seq 1 20000 | sed 's/.*/hset h a & b &/' | cli >/dev/null & writers+=($!)
-    seq 1 20000 | sed 's/.*/rpush l & &/; n; s/.*/lpop l 2/' | cli >/dev/null & writers+=($!)
-    torn=$(seq 1 5000 | sed 's/.*/hmget h a b/' | cli | paste - - | awk '$1 != $2' | head -3)
+    seq 1 1000 | sed 's/.*/hset h a & b &/' >"$work/pairs"
+    seq 1 1000 | sed 's/.*/rpush l & &/; n; s/.*/lpop l 2/' >"$work/doubles"
+    fields=$(seq 1 200 | sed 's/.*/a b/' | tr '\n' ' ')
+    touch "$work/reading"
+    repeat "$work/pairs" & writers+=($!)
+    repeat "$work/doubles" & writers+=($!)
+    torn=$(seq 1 300 | sed "s/.*/hmget h $fields/" | cli | awk '(NR - 1) % 400 == 0 { first = $1 } $1 != first' | head -3)
     same "fields set together" "" "$torn"
-    torn=$(seq 1 5000 | sed 's/.*/llen l/' | cli | awk '$1 % 2' | head -3)
+    torn=$(seq 1 3000 | sed 's/.*/llen l/' | cli | awk '$1 % 2' | head -3)
     same "elements pushed together" "" "$torn"
+    rm "$work/reading"
     wait "${writers[@]}"
+    same "the last fields" "1000 1000" "$(cli hmget h a b | paste -sd ' ')"
 }
 
 test_info()

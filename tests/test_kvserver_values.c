@@ -134,13 +134,40 @@ START_TEST(queue_stays_low)
 {
     kv_list list = kv_list_empty();
     start_heap();
-    for (unsigned i = 0; i < 200000; i++) {
+    for (unsigned i = 0; i < 100000; i++) {
         ck_assert(kv_list_push(&list, KV_RIGHT, kv_string_from_integer(i)));
         if (i >= 10)
             ck_assert_uint_eq(number_of(kv_list_pop(&list, KV_LEFT)), i - 10);
+        ck_assert_uint_le(list.levels, 2);
     }
     ck_assert_uint_eq(list.count, 10);
-    ck_assert_uint_le(list.levels, 5);
+}
+END_TEST
+
+/* The elements that a tree keeps alive, used or not. */
+static unsigned held(const kv_list_node *node, unsigned level)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < KV_LIST_WIDTH; i++) {
+        if (node->slots[i] != NULL)
+            count += level == 0 ? 1 : held(node->slots[i], level - 1);
+    }
+    return count;
+}
+
+/* Whichever end it is popped from, a list lets go of what is popped but for the rest of a node at each end. */
+START_TEST(popped_elements_are_let_go)
+{
+    struct random random = random_of(seed, 5);
+    kv_list list = kv_list_empty();
+    start_heap();
+    for (unsigned i = 0; i < 20000; i++)
+        ck_assert(kv_list_push(&list, i % 2 ? KV_LEFT : KV_RIGHT, kv_string_from_integer(i)));
+    while (list.count > 2) {
+        kv_list_pop(&list, random_below(&random, 2) ? KV_LEFT : KV_RIGHT);
+        if (list.count % 100 == 2)
+            ck_assert_uint_le(held(list.root, list.levels - 1), list.count + 2 * KV_LIST_WIDTH);
+    }
 }
 END_TEST
 
@@ -201,11 +228,25 @@ static void count_field(kv_field *field, void *argument)
     visits[strtoul(text, NULL, 10)]++;
 }
 
+/* Below the root, no node holds a single chain and nothing else: it would stand in its parent. */
+static void check_shape(const kv_trie *node)
+{
+    int chains = __builtin_popcount(node->fields), nodes = __builtin_popcount(node->nodes);
+    ck_assert_uint_eq(node->fields & node->nodes, 0);
+    for (int i = chains; i < chains + nodes; i++) {
+        const kv_trie *child = node->slots[i];
+        ck_assert(child->nodes != 0 || __builtin_popcount(child->fields) > 1);
+        check_shape(child);
+    }
+}
+
 static void check_trie(const kv_trie *trie, const struct fields *expected)
 {
     static unsigned visits[FIELDS];
     struct field_name name;
     ck_assert_uint_eq(kv_trie_count(trie), expected->count);
+    if (trie != NULL)
+        check_shape(trie);
     memset(visits, 0, sizeof visits);
     kv_trie_each(trie, count_field, visits);
     for (uint32_t i = 0; i < kv_trie_count(trie); i++)
@@ -435,6 +476,7 @@ int main(int argc, char **argv)
     TCase *values = tcase_create("values");
     tcase_add_test(values, lists);
     tcase_add_test(values, queue_stays_low);
+    tcase_add_test(values, popped_elements_are_let_go);
     tcase_add_test(values, tries);
     tcase_add_test(values, orders);
     tcase_add_test(values, order_of_ascending_scores);

@@ -16,7 +16,8 @@
 #include "reply.h"
 
 #define READ_BYTES ((size_t)16 << 10)
-#define OUTPUT_HIGH ((size_t)1 << 20) /* with so much unread by the client, none of its requests are run */
+#define OUTPUT_HIGH ((size_t)1 << 20)   /* with so much unread by the client, none of its requests are run */
+#define DISCARD_MAX ((size_t)1 << 20) /* read from a client after its last request, before it is cut off */
 
 struct kv_client *kv_client_new(int fd, uint64_t *requests_run)
 {
@@ -50,23 +51,47 @@ bool kv_argument_is(const struct kv_client *client, size_t index, const char *wo
            strncasecmp(argument.data, word, argument.length) == 0;
 }
 
-/* One read: what is left comes with the next event, after the other clients had their turn. */
+/* One read: what is left comes with the next event, after the other clients had their turn. Returns the bytes. */
+static size_t read_some(struct kv_client *client, char *bytes, size_t room)
+{
+    ssize_t got = read(client->fd, bytes, room);
+
+    if (got > 0)
+        return (size_t)got;
+    if (got == 0)
+        client->closing = client->ended = true;
+    else if (errno != EAGAIN && errno != EINTR)
+        client->broken = true;
+    return 0;
+}
+
 static void fill_input(struct kv_client *client)
 {
     struct kv_buffer *input = &client->input;
-    ssize_t got;
 
-    if (!kv_buffer_reserve(input, READ_BYTES)) {
+    if (kv_buffer_reserve(input, READ_BYTES))
+        input->end += read_some(client, input->data + input->end, input->capacity - input->end);
+    else
         client->broken = true;
-        return;
+}
+
+/* Closing a socket with unread input resets the connection, and the reset may overtake the last reply. So a client that was told
+ * to go is closed when it has seen that, or goes on for too long. */
+static void discard_input(struct kv_client *client)
+{
+    char unwanted[READ_BYTES];
+
+    client->discarded += read_some(client, unwanted, sizeof unwanted);
+    if (client->discarded > DISCARD_MAX)
+        client->broken = true;
+}
+
+static void say_goodbye(struct kv_client *client)
+{
+    if (client->closing && !client->said_goodbye && kv_buffer_used(&client->output) == 0) {
+        shutdown(client->fd, SHUT_WR);
+        client->said_goodbye = true;
     }
-    got = read(client->fd, input->data + input->end, input->capacity - input->end);
-    if (got > 0)
-        input->end += (size_t)got;
-    else if (got == 0)
-        client->closing = true;
-    else if (errno != EAGAIN && errno != EINTR)
-        client->broken = true;
 }
 
 static bool may_run(const struct kv_client *client)
@@ -119,18 +144,21 @@ void kv_client_serve(struct kv_client *client, bool readable)
 
     if (readable && may_run(client))
         fill_input(client);
+    else if (readable && client->closing)
+        discard_input(client);
     do {
         run_requests(client);
         held_back = kv_buffer_used(&client->output) >= OUTPUT_HIGH;
         flush_output(client);
     } while (held_back && may_run(client));
+    say_goodbye(client);
 }
 
 unsigned kv_client_events(const struct kv_client *client)
 {
     bool writing = kv_buffer_used(&client->output) != 0;
 
-    if (client->broken || (client->closing && !writing))
+    if (client->broken || (client->ended && !writing))
         return 0;
-    return (may_run(client) ? EPOLLIN : 0u) | (writing ? EPOLLOUT : 0u);
+    return (may_run(client) || !writing ? EPOLLIN : 0u) | (writing ? EPOLLOUT : 0u);
 }

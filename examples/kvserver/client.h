@@ -17,8 +17,11 @@ struct kv_client {
     unsigned database;
     uint64_t id;
     uint64_t *requests_run; /* atomic: the count of the worker, who alone adds to it */
-    bool closing;   /* close when the output is written; no more requests */
-    bool broken;    /* close now */
+    bool closing;      /* no more requests; close when the output is written */
+    bool said_goodbye; /* it is written, and the client has been told */
+    bool ended;        /* the client sends no more */
+    bool broken;       /* close now */
+    size_t discarded;  /* bytes read while closing */
     struct kv_buffer input, output;
     struct kv_request request;
     const struct kv_command *command; /* that is running */
