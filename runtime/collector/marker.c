@@ -98,17 +98,44 @@ static void scan_large(struct tri__marker *marker, const struct tri__ref *ref)
             scan_piece(marker, ref, start); /* the last one, or there is no memory to put it off */
 }
 
+/* A chunk with room for as many candidates as a bitmap object can have; NULL: no memory. */
+static inline struct tri__chunk *roomy_stack(struct tri__marker *marker)
+{
+    struct tri__chunk *fresh;
+
+    if (TRI__LIKELY(marker->stack != NULL && marker->stack->count + 64 <= TRI__CHUNK_ITEMS))
+        return marker->stack;
+    fresh = tri__chunk_take();
+    if (fresh != NULL && marker->stack != NULL)
+        tri__work_publish(marker->stack);
+    if (fresh != NULL)
+        marker->stack = fresh;
+    return fresh;
+}
+
+/* The hottest loop there is. With room made beforehand every word is stored, and kept if it lies in the heap: no branch
+ * that depends on what the program's pointers are. */
 static inline void scan_bitmap(struct tri__marker *marker, const struct tri__ref *ref, const struct tri__class_info *info)
 {
     uintptr_t page = ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1);
     uint64_t mask = tri__heap_bits_read((const uint64_t *)(page + info->bits_offset), (ref->base - page) / TRI_WORD,
                                         info->size / TRI_WORD);
+    struct tri__chunk *stack = roomy_stack(marker);
+    uintptr_t low = tri__heap.base, bytes = tri__heap.bytes;
+    uint32_t count;
 
-    for (; mask != 0; mask &= mask - 1) {
-        uintptr_t slot = ref->base + (unsigned)__builtin_ctzll(mask) * TRI_WORD;
-
-        push_candidate(marker, tri__load_relaxed((uintptr_t *)slot));
+    if (TRI__UNLIKELY(stack == NULL)) {
+        scan_range(marker, tri__type_pointers_bits(ref->base, mask));
+        return;
     }
+    count = stack->count;
+    for (; mask != 0; mask &= mask - 1) {
+        uintptr_t word = tri__load_relaxed((uintptr_t *)ref->base + (unsigned)__builtin_ctzll(mask));
+
+        stack->items[count] = word;
+        count += word - low < bytes;
+    }
+    stack->count = count;
 }
 
 /* Pushes what a grey object points to; it is black then. */

@@ -10,7 +10,7 @@
 #include "base/atomic.h"
 #include "base/ck_shim.h"
 
-#define TRI__CHUNK_ITEMS 253u
+#define TRI__CHUNK_ITEMS 509u /* with its head 4 KiB */
 
 struct tri__chunk {
     struct tri__stack_entry link;
