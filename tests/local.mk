@@ -6,17 +6,22 @@ LDADD = libtricolor_internal.la $(CHECK_LIBS)
 
 # Each `%D%/test_module` is built from `%D%/test_module.c`, which uses Check.
 unit_tests =
+unit_tests += %D%/test_alloc
 unit_tests += %D%/test_base
 unit_tests += %D%/test_cache
 unit_tests += %D%/test_cache_random
 unit_tests += %D%/test_config
 unit_tests += %D%/test_fatal
 unit_tests += %D%/test_histogram
+unit_tests += %D%/test_kvserver_map
+unit_tests += %D%/test_kvserver_values
 unit_tests += %D%/test_layout
+unit_tests += %D%/test_oom
 unit_tests += %D%/test_page_bits
 unit_tests += %D%/test_page_cache
 unit_tests += %D%/test_page_heap
 unit_tests += %D%/test_page_heap_random
+unit_tests += %D%/test_resolve
 unit_tests += %D%/test_shims
 unit_tests += %D%/test_size_class
 unit_tests += %D%/test_span
@@ -28,10 +33,24 @@ script_tests =
 script_tests += %D%/test_exports.sh
 script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_headers.sh
+script_tests += %D%/test_kvserver.sh
 script_tests += %D%/test_sanitizers.sh
 script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
 script_tests += %D%/test_type_compile.sh
+
+# The parts of the example that can be tried alone.
+kvserver_parts =
+kvserver_parts += examples/kvserver/glob.c
+kvserver_parts += examples/kvserver/hash.c
+kvserver_parts += examples/kvserver/list.c
+kvserver_parts += examples/kvserver/map.c
+kvserver_parts += examples/kvserver/number.c
+kvserver_parts += examples/kvserver/order.c
+kvserver_parts += examples/kvserver/trie.c
+kvserver_parts += examples/kvserver/value.c
+tests_test_kvserver_map_SOURCES = %D%/test_kvserver_map.c $(kvserver_parts)
+tests_test_kvserver_values_SOURCES = %D%/test_kvserver_values.c $(kvserver_parts)
 
 # Programs that scripts run.
 script_programs =
@@ -42,6 +61,8 @@ tests_known_faults_LDADD =
 EXTRA_DIST += $(script_tests)
 EXTRA_DIST += %D%/bare_heap.h
 EXTRA_DIST += %D%/capture.h
+EXTRA_DIST += %D%/collected.h
+EXTRA_DIST += %D%/kvserver.session
 EXTRA_DIST += %D%/pages.h
 EXTRA_DIST += %D%/random.h
 EXTRA_DIST += %D%/smallest_program.c

@@ -231,26 +231,58 @@ END_TEST
 
 /* ---- phases ---- */
 
-START_TEST(arming_blackens_the_rest_of_each_run)
+static void check_first(const uintptr_t *first, enum tri__colour rest)
+{
+    for (unsigned c = 2; c < TRI__SPAN_CLASSES; c++) {
+        struct tri__run *run = run_of(&cache, c);
+        ck_assert_uint_eq(colour(first[c]), TRI__WHITE);
+        check_colours(run->current, run->end, c, rest);
+    }
+}
+
+/* While others may still store to it without a barrier, a new object has to be white. */
+START_TEST(arming_ends_sweeping_only)
 {
     uintptr_t first[TRI__SPAN_CLASSES];
     start();
     for (unsigned c = 2; c < TRI__SPAN_CLASSES; c++)
         first[c] = take(&cache, c, NULL);
-    cache.tiny = cache.tiny_end = first[FOUR];
     cache.sweeping = true;
     tri__cache_arm(&cache);
+    ck_assert(!cache.black && !cache.sweeping);
+    ck_assert_uint_eq(cache.side, 0);
+    ck_assert_uint_eq(cache.unreported, 0);
+    check_first(first, TRI__WHITE);
+    for (unsigned i = 0; i < 2 * tri__class_info[FOUR].slots; i++)
+        ck_assert_uint_eq(colour(take(&cache, FOUR, NULL)), TRI__WHITE);
+}
+END_TEST
+
+START_TEST(blackening_paints_the_rest_of_each_run)
+{
+    uintptr_t first[TRI__SPAN_CLASSES];
+    start();
+    for (unsigned c = 2; c < TRI__SPAN_CLASSES; c++)
+        first[c] = take(&cache, c, NULL);
+    tri__cache_arm(&cache);
+    cache.tiny = cache.tiny_end = first[FOUR];
+    tri__cache_blacken(&cache);
     ck_assert(cache.black && !cache.sweeping);
     ck_assert_uint_eq(cache.side, 0);
     ck_assert_uint_eq(cache.tiny_end, 0);
-    ck_assert_uint_eq(cache.unreported, 0);
-    for (unsigned c = 2; c < TRI__SPAN_CLASSES; c++) {
-        struct tri__run *run = run_of(&cache, c);
-        ck_assert_uint_eq(colour(first[c]), TRI__WHITE);
-        check_colours(run->current, run->end, c, TRI__BLACK);
-    }
+    check_first(first, TRI__BLACK);
+    for (unsigned i = 0; i < 2 * tri__class_info[FOUR].slots; i++)
+        ck_assert_uint_eq(colour(take(&cache, FOUR, NULL)), TRI__BLACK);
 }
 END_TEST
+
+/* What handshakes make of a cache from the beginning of a mark to its end. */
+static void pass_a_mark(void)
+{
+    tri__cache_arm(&cache);
+    tri__cache_blacken(&cache);
+    tri__cache_flip(&cache);
+}
 
 /* Slots 0 and 1 white, 2 and 3 black, as they are after a mark that has found nothing. */
 static uintptr_t two_white_two_black(void)
@@ -259,6 +291,7 @@ static uintptr_t two_white_two_black(void)
     start();
     first = take_some(&cache, FOUR, 2);
     tri__cache_arm(&cache);
+    tri__cache_blacken(&cache);
     ck_assert_uint_eq(take_some(&cache, FOUR, 2), first + 2 * sizeof(four));
     memset((void *)first, FILL, 4 * sizeof(four));
     return first;
@@ -277,6 +310,7 @@ START_TEST(flipping_gives_back_and_changes_sides)
     ck_assert_uint_eq(run_of(&cache, FOUR)->current, 0);
     ck_assert_uint_eq(run_of(&cache, FOUR)->end, 0);
     ck_assert_ptr_null(cache.spans[FOUR]);
+    ck_assert(tri__page_cache_is_empty(&cache.pages));
     ck_assert_uint_eq(tri__heap_in_use(), 4 * size);
 }
 END_TEST
@@ -322,8 +356,7 @@ START_TEST(an_empty_span_goes_back_to_the_page_heap)
     for (unsigned c = 2; c < TRI__SPAN_CLASSES; c++)
         slots[c] = take(&cache, c, NULL);
     slots[TRI__LARGE_SPAN] = tri__large_alloc(&cache, NULL, 100000);
-    tri__cache_arm(&cache);
-    tri__cache_flip(&cache);
+    pass_a_mark();
     for (unsigned c = 1; c < TRI__SPAN_CLASSES; c++) {
         ck_assert(tri__resolve(slots[c], &ref));
         ck_assert_uint_eq(tri__sweep_class(0, (uint8_t)c), 1);
@@ -361,12 +394,10 @@ START_TEST(a_full_heap)
     ck_assert(!tri__cache_refill(&cache, (uint8_t)c, NULL));
     ck_assert_uint_eq(tri__large_alloc(&cache, NULL, RESERVE / 2), 0);
     ck_assert_ptr_null(cache.spans[c]);
-    tri__cache_arm(&cache);
-    tri__cache_flip(&cache);
+    pass_a_mark();
     ck_assert_uint_eq(tri__heap_in_use(), count * tri__class_info[c].size);
     ck_assert_uint_eq(take_all(c), count); /* sweeps span by span */
-    tri__cache_arm(&cache);
-    tri__cache_flip(&cache);
+    pass_a_mark();
     tri__sweep_class(1, (uint8_t)c);
     tri__cache_drop(&cache);
     ck_assert_uint_eq(tri__page_heap_used(&tri__heap.pages), 0);
@@ -383,6 +414,7 @@ START_TEST(large_objects)
     start();
     white = tri__large_alloc(&cache, NULL, bytes);
     tri__cache_arm(&cache);
+    tri__cache_blacken(&cache);
     black = tri__large_alloc(&cache, &tri_type_four, bytes);
     ck_assert_uint_eq(colour(white), TRI__WHITE);
     ck_assert_uint_eq(colour(black), TRI__BLACK);
@@ -415,7 +447,8 @@ int main(void)
     tcase_add_test(runs, what_was_given_back_is_zeroed_again);
     suite_add_tcase(suite, runs);
 
-    tcase_add_test(phases, arming_blackens_the_rest_of_each_run);
+    tcase_add_test(phases, arming_ends_sweeping_only);
+    tcase_add_test(phases, blackening_paints_the_rest_of_each_run);
     tcase_add_test(phases, flipping_gives_back_and_changes_sides);
     tcase_add_test(phases, a_refill_sweeps_only_after_the_flip);
     tcase_add_test(phases, sweeping_files_a_span_on_the_other_side);

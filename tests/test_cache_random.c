@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Thread caches through whole cycles, as handshakes drive them: each cache is armed and flipped at its
- * own time while the others go on allocating and sweeping. Once in one thread against a model of
- * what lives where, once with threads that know their own objects by their stamps. */
+/* Thread caches through whole cycles, as handshakes drive them: each cache is armed, blackened and
+ * flipped at its own time while the others go on allocating and sweeping. Once in one thread
+ * against a model of what lives where, once with threads that know their own objects by their
+ * stamps. */
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -171,6 +172,11 @@ static size_t white[CACHES];
 static void arm(struct owner *owner)
 {
     tri__cache_arm(&owner->cache);
+}
+
+static void blacken(struct owner *owner)
+{
+    tri__cache_blacken(&owner->cache);
     white[owner - owners] = owner->count;
 }
 
@@ -220,6 +226,7 @@ static void one_cycle(bool leave)
 {
     work(BATCH);
     each_in_turn(arm);
+    each_in_turn(blacken);
     work(BATCH);
     if (leave)
         leave_and_return(&owners[random_below(&schedule, CACHES)]);
@@ -260,6 +267,10 @@ static void thread_cycle(struct owner *owner)
     for (int i = 0; i < ROUND_OBJECTS; i++)
         allocate(owner);
     tri__cache_arm(&owner->cache);
+    pthread_barrier_wait(&meeting);
+    for (uint64_t i = random_below(&owner->random, ROUND_OBJECTS / 4); i > 0; i--)
+        allocate(owner);
+    tri__cache_blacken(&owner->cache);
     old = owner->count;
     pthread_barrier_wait(&meeting);
     for (int i = 0; i < ROUND_OBJECTS / 4; i++)
