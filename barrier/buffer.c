@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Barrier buffers: exchange, draining, and the way out when there is no memory for one.
  *
- * Owns: the stacks of full and empty buffers. Locks: drain_lock (a leaf: nothing is taken under it), held by consumers for
- * the time of copying one buffer's entries; by a mutator only when memory for buffers has run out. */
+ * Owns: the stacks of full and empty buffers. Locks: drain_lock (a leaf: nothing is taken under
+ * it), held by consumers for the time of copying one buffer's entries; by a mutator only when
+ * memory for buffers has run out. */
 #include "barrier/buffer.h"
 
 #include <pthread.h>
@@ -20,15 +21,16 @@ struct slab {
 };
 
 static struct tri__stack full, empty;
-static struct slab *slabs;        /* atomic */
-static uint32_t full_count;       /* atomic */
-static uint64_t exchanged_count;  /* atomic */
+static struct slab *slabs;           /* atomic */
+static uint32_t full_count;          /* atomic */
+static uint64_t exchanged_count;     /* atomic */
 static uint32_t bound = BOUND_LEAST; /* atomic: of full_count */
-static uint32_t overflowed;       /* atomic */
-static bool is_open;              /* [drain_lock] */
+static uint32_t overflowed;          /* atomic */
+static bool is_open;                 /* [drain_lock] */
 static pthread_mutex_t drain_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* What a thread holds before its first barrier: always full, so the first entry exchanges it. Never written. */
+/* What a thread holds before its first barrier: always full, so the first entry
+ * exchanges it. Never written. */
 static struct tri__buffer nobody = {.count = TRI__BUFFER_ENTRIES, .drained = TRI__BUFFER_ENTRIES};
 
 static struct tri__buffer *buffer_of(struct tri__stack_entry *link)
@@ -66,7 +68,8 @@ static struct tri__buffer *take_empty(void)
     return link == NULL ? NULL : buffer_of(link);
 }
 
-void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier, uint32_t stamp)
+void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier,
+                      uint32_t stamp)
 {
     tri__cache_init(&writer->cache, phase);
     writer->cache.front.barrier = barrier;
@@ -135,7 +138,8 @@ bool tri__buffers_close(void)
 }
 
 /* Gives every entry that nobody has taken yet to `take`. */
-static size_t take_entries_locked(struct tri__buffer *buffer, tri__buffer_take *take, void *argument)
+static size_t take_entries_locked(struct tri__buffer *buffer, tri__buffer_take *take,
+                                  void *argument)
 {
     uint32_t count = tri__load_acquire(&buffer->count); /* acq <- rel in tri__buffer_push() */
     uint32_t first = buffer->drained;
@@ -146,7 +150,8 @@ static size_t take_entries_locked(struct tri__buffer *buffer, tri__buffer_take *
     return count - first;
 }
 
-/* No memory for another buffer: mark what this one holds, note that grey objects are about, and use it again. */
+/* No memory for another buffer: mark what this one holds, note that grey objects
+ * are about, and use it again. */
 static void empty_in_place(struct tri__buffer *buffer)
 {
     pthread_mutex_lock(&drain_lock);
@@ -209,7 +214,8 @@ void tri__buffer_reset(struct tri__writer *writer)
     writer->buffer->drained = 0;
 }
 
-/* The lock keeps a buffer that the thread gives away meanwhile from being recycled under our eyes. */
+/* The lock keeps a buffer that the thread gives away meanwhile from
+ * being recycled under our eyes. */
 size_t tri__buffer_drain_writer(struct tri__writer *writer, tri__buffer_take *take, void *argument)
 {
     struct tri__buffer *buffer;
@@ -233,7 +239,8 @@ static struct tri__buffer *pop_full(void)
     return buffer_of(link);
 }
 
-/* A buffer may have been drained to its end while its thread still held it: go on to the next one then. */
+/* A buffer may have been drained to its end while its thread still held it:
+ * go on to the next one then. */
 size_t tri__buffer_drain_full(tri__buffer_take *take, void *argument)
 {
     size_t count = 0;
@@ -252,8 +259,8 @@ size_t tri__buffer_drain_full(tri__buffer_take *take, void *argument)
 }
 
 /* The lock is taken for one buffer at a time: `done` marks. */
-static bool drain_one_older(uint32_t stamp, struct tri__buffer **newer, tri__buffer_take *take, void *argument,
-                            size_t *count)
+static bool drain_one_older(uint32_t stamp, struct tri__buffer **newer, tri__buffer_take *take,
+                            void *argument, size_t *count)
 {
     struct tri__buffer *buffer;
 
@@ -270,7 +277,8 @@ static bool drain_one_older(uint32_t stamp, struct tri__buffer **newer, tri__buf
     return buffer != NULL;
 }
 
-size_t tri__buffers_drain_older(uint32_t stamp, tri__buffer_take *take, void (*done)(void *argument), void *argument)
+size_t tri__buffers_drain_older(uint32_t stamp, tri__buffer_take *take,
+                                void (*done)(void *argument), void *argument)
 {
     struct tri__buffer *newer = NULL;
     size_t count = 0;

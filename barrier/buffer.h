@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Barrier buffers: what mutators shade, on its way to the markers.
  *
- * One producer, the thread that holds the buffer, appends entries and publishes the count; one consumer at a time, whoever holds the
- * drain lock, takes entries while the producer goes on [inv.buffer.spsc]. A full buffer is pushed onto a lock-free
- * stack and an empty one taken in its place: a mutator never waits in a barrier. Buffers are type-stable: never unmapped
- * before shutdown, so a consumer may look at one that its thread has just given away.
+ * One producer, the thread that holds the buffer, appends entries and publishes the count; one
+ * consumer at a time, whoever holds the drain lock, takes entries while the producer goes on
+ * [inv.buffer.spsc]. A full buffer is pushed onto a lock-free stack and an empty one taken in its
+ * place: a mutator never waits in a barrier. Buffers are type-stable: never unmapped before
+ * shutdown, so a consumer may look at one that its thread has just given away.
  * Entries are unfiltered words, but never NULL; the markers resolve them.
  * See: docs/architecture.md "Barrier". */
 #ifndef TRI__BARRIER_BUFFER_H
@@ -17,29 +18,33 @@
 
 struct tri__buffer {
     struct tri__stack_entry link;
-    uint32_t count;   /* atomic: written by the producer (release), read by the consumer (acquire) */
+    uint32_t count;   /* atomic: written by the producer (release), read by consumers (acquire) */
     uint32_t drained; /* [drain lock]: entries before it have been taken */
     uint32_t stamp;   /* of its thread when it was given away */
     struct tri__buffer *newer; /* coordinator: put aside while it looks for older ones */
     uintptr_t entries[TRI__BUFFER_ENTRIES]; /* atomic */
 };
 
-/* A bit of the thread's request word that the thread sets itself: it has given full buffers away while many were waiting, and shall
- * take as many on at its next safepoint [inv.buffer.bounded]. */
+/* A bit of the thread's request word that the thread sets itself: it has given full buffers away
+ * while many were waiting, and shall take as many on at its next safepoint [inv.buffer.bounded]. */
 #define TRI__REQUEST_FILTER UINT32_C(0x100)
 
 /* What the barrier knows of a thread; its first part is what the heap knows. */
 struct tri__writer {
     struct tri__cache cache;
-    struct tri__buffer *buffer; /* atomic: the consumer reads it (acquire). Never NULL: a full one that is nobody's at first */
-    uint32_t owed;              /* owner: full buffers it has to take on */
-    uint32_t stamp;             /* owner: counts its answers to H3, so that buffers given away before the last one can be told */
+    /* atomic: the consumer reads it (acquire). Never NULL: a full one that is nobody's at first */
+    struct tri__buffer *buffer;
+
+    /* owner */
+    uint32_t owed;  /* full buffers it has to take on */
+    uint32_t stamp; /* counts its answers to H3: which buffers were given away before the last? */
 };
 
-void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier, uint32_t stamp);
+void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier,
+                      uint32_t stamp);
 
-/* Exchanges the thread's full buffer for an empty one and appends `value`. Never fails: without memory for a buffer the
- * old one is emptied by marking what it holds (tri__overflow_note). */
+/* Exchanges the thread's full buffer for an empty one and appends `value`. Never fails: without
+ * memory for a buffer the old one is emptied by marking what it holds (tri__overflow_note). */
 void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value);
 
 /* Hands a value to the markers. Producer only. */
@@ -66,36 +71,44 @@ static inline void tri__shade(struct tri__writer *writer, uintptr_t value)
 /* Gives the thread's buffer to the markers, full or not. Producer. */
 void tri__buffer_surrender(struct tri__writer *writer);
 
-/* The thread's answer to H3: it surrenders its buffer; what it gives away from now on carries `stamp`. Producer. */
+/* The thread's answer to H3: it surrenders its buffer; what it gives away from now on
+ * carries `stamp`. Producer. */
 void tri__buffer_flush(struct tri__writer *writer, uint32_t stamp);
 
-/* Forgets what the thread's buffer holds. Only while no mark is running for any thread. Producer. */
+/* Forgets what the thread's buffer holds. Only while no mark is running
+ * for any thread. Producer. */
 void tri__buffer_reset(struct tri__writer *writer);
 
 /* Consumers. `take` gets each entry once; both return how many there were. */
 typedef void tri__buffer_take(uintptr_t value, void *argument);
 size_t tri__buffer_drain_writer(struct tri__writer *writer, tri__buffer_take *take, void *argument);
-size_t tri__buffer_drain_full(tri__buffer_take *take, void *argument); /* one full buffer; 0: there is none */
+/* One full buffer; 0: there is none. */
+size_t tri__buffer_drain_full(tri__buffer_take *take, void *argument);
 
-/* All buffers that were given away with another stamp than `stamp`: before their thread's last answer to H3. Ends however fast the
- * program fills new ones, for those are put aside unread. `done` is called after each buffer. Coordinator. */
-size_t tri__buffers_drain_older(uint32_t stamp, tri__buffer_take *take, void (*done)(void *argument), void *argument);
+/* All buffers that were given away with another stamp than `stamp`: before their thread's last
+ * answer to H3. Ends however fast the program fills new ones, for those are put aside unread.
+ * `done` is called after each buffer. Coordinator. */
+size_t tri__buffers_drain_older(uint32_t stamp, tri__buffer_take *take,
+                                void (*done)(void *argument), void *argument);
 
 /* Throws full buffers away: the mark is over, and what they hold is marked. */
 void tri__buffer_discard_full(void);
 
-/* Full buffers that wait for a marker: a recent value. And how many may wait before threads have to help. */
+/* Full buffers that wait for a marker: a recent value. And how many may wait
+ * before threads have to help. */
 uint32_t tri__buffers_full(void);
 void tri__buffers_set_bound(uint32_t buffers);
 uint64_t tri__buffers_exchanged(void); /* ever */
 
-/* Set when an object was marked without anybody noting that it is grey, for lack of memory: marked objects must be walked.
- * Markers; and mutators through tri__buffer_push_slow(), which does so only while buffers are open. */
+/* Set when an object was marked without anybody noting that it is grey, for lack of memory: marked
+ * objects must be walked. Markers; and mutators through tri__buffer_push_slow(), which does so
+ * only while buffers are open. */
 void tri__overflow_note(uintptr_t value);
 bool tri__overflow_take(void);
 
-/* Coordinator: buffers open before H1 and close with the verdict. From then on all that is shaded is marked, and a stray word in a
- * buffer must not mark anything any more: spans are swept. false: something overflowed at the last moment; still open. */
+/* Coordinator: buffers open before H1 and close with the verdict. From then on all that is shaded
+ * is marked, and a stray word in a buffer must not mark anything any more: spans are swept. false:
+ * something overflowed at the last moment; still open. */
 void tri__buffers_open(void);
 bool tri__buffers_close(void);
 

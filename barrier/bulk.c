@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Bulk barriers, and the copies that go with them.
  *
- * The range is walked by its layout: in the heap the object's, elsewhere that of the root that holds it; memory that is
- * neither (a stack, malloc) has no barrier. All of it is shaded before the first word is overwritten, and there is no safepoint
- * until the last one is [inv.barrier.window]. While a mark is running words are copied one by one as relaxed atomics, because
- * markers read them at the same time; while none is, nobody else may be reading but the program itself. */
+ * The range is walked by its layout: in the heap the object's, elsewhere that of the root that
+ * holds it; memory that is neither (a stack, malloc) has no barrier. All of it is shaded before the
+ * first word is overwritten, and there is no safepoint until the last one is [inv.barrier.window].
+ * While a mark is running words are copied one by one as relaxed atomics, because markers read them
+ * at the same time; while none is, nobody else may be reading but the program itself. */
 #include "barrier/bulk.h"
 
 #include <string.h>
@@ -34,8 +35,10 @@ static struct tri__writer *shading_writer(void)
 static void check_aligned(uintptr_t dst, uintptr_t src, size_t bytes)
 {
     if (((dst | src | bytes) & (TRI_WORD - 1)) != 0)
-        tri__fatal("bulk barrier on a range that is not made of whole words: dst %p, src %p, %zu bytes; "
-                   "copy objects that hold pointers word by word, at word addresses", (void *)dst, (void *)src, bytes);
+        tri__fatal("bulk barrier on a range that is not made of whole words: "
+                   "dst %p, src %p, %zu bytes; "
+                   "copy objects that hold pointers word by word, at word addresses",
+                   (void *)dst, (void *)src, bytes);
 }
 
 static void check_inside(const struct tri__ref *ref, uintptr_t dst, size_t bytes)
@@ -43,8 +46,9 @@ static void check_inside(const struct tri__ref *ref, uintptr_t dst, size_t bytes
     uintptr_t limit = tri__ref_limit(ref);
 
     if (bytes > limit - dst)
-        tri__fatal("bulk barrier on a range that leaves its object: %zu bytes at %p, but the object at %p ends after %zu bytes; "
-                   "copy object by object", bytes, (void *)dst, (void *)ref->base, (size_t)(limit - ref->base));
+        tri__fatal("bulk barrier on a range that leaves its object: %zu bytes at %p, "
+                   "but the object at %p ends after %zu bytes; copy object by object",
+                   bytes, (void *)dst, (void *)ref->base, (size_t)(limit - ref->base));
 }
 
 /* The pointer words of a range that is about to be written. */
@@ -60,7 +64,9 @@ static struct tri__type_pointers range_pointers(uintptr_t dst, uintptr_t src, si
         return it;
     }
     if (!tri__resolve(dst, &ref))
-        tri__fatal("bulk barrier on heap memory that is no object: %p; it was freed, or the pointer is wild", (void *)dst);
+        tri__fatal("bulk barrier on heap memory that is no object: %p; "
+                   "it was freed, or the pointer is wild",
+                   (void *)dst);
     check_inside(&ref, dst, bytes);
     if (tri__ref_is_leaf(&ref))
         return tri__type_pointers_none();
@@ -83,7 +89,8 @@ static void shade_new_word(struct tri__writer *writer, uintptr_t slot)
         tri__shade(writer, tri__load_relaxed((uintptr_t *)slot));
 }
 
-static void shade_range(struct tri__writer *writer, uintptr_t dst, uintptr_t src, size_t bytes, bool old)
+static void shade_range(struct tri__writer *writer, uintptr_t dst, uintptr_t src, size_t bytes,
+                        bool old)
 {
     struct tri__type_pointers it = range_pointers(dst, src, bytes);
     uintptr_t slot;
@@ -121,8 +128,9 @@ static bool word_range(const void *dst, const void *src, size_t bytes)
 
 static void copy_words_up(uintptr_t *dst, const uintptr_t *src, size_t words)
 {
+    /* release: as tri_store; free on x86-64 */
     for (size_t i = 0; i < words; i++)
-        tri__store_release(&dst[i], tri__load_relaxed(&src[i])); /* release: as tri_store; free on x86-64 */
+        tri__store_release(&dst[i], tri__load_relaxed(&src[i]));
 }
 
 static void copy_words_down(uintptr_t *dst, const uintptr_t *src, size_t words)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The slow halves of single-word stores: a mark is running for this thread, or the thread is not attached yet.
+/* The slow halves of single-word stores: a mark is running for this thread, or
+ * the thread is not attached yet.
  *
- * Hybrid barrier: the old value, whose last path from the heap may be the one this store cuts, and the new value, which a
- * stack not scanned yet may be the only one to hold, are both shaded, before the store [inv.barrier.hybrid]. From the test
- * of the barrier byte to the store there is no safepoint, so the collector cannot change phase for this thread in between [inv.barrier.window]. */
+ * Hybrid barrier: the old value, whose last path from the heap may be the one this store
+ * cuts, and the new value, which a stack not scanned yet may be the only one to hold, are
+ * both shaded, before the store [inv.barrier.hybrid]. From the test of the barrier byte to
+ * the store there is no safepoint, so the collector cannot change phase for this thread in
+ * between [inv.barrier.window]. */
 #include <tricolor/barrier.h>
 
 #include "barrier/buffer.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tricolor.h: a garbage-collected heap for multithreaded C programs, with a collector that never stops them.
+/* tricolor.h: a garbage-collected heap for multithreaded C programs, with a collector that never
+ * stops them.
  *
  *     typedef struct node { struct node *left, *right; long key; } node;
  *     TRI_TYPE(node, left, right);              which words are pointers

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tri_init and tri_shutdown: puts the floors together, from the lowest up, and takes them down again.
+/* tri_init and tri_shutdown: puts the floors together, from the lowest
+ * up, and takes them down again.
  *
- * This file alone knows all floors; it installs the functions through which lower floors reach upper ones. */
+ * This file alone knows all floors; it installs the functions through which
+ * lower floors reach upper ones. */
 #define TRI_IMPLEMENTATION
 #include <errno.h>
 #include <pthread.h>
@@ -30,7 +32,7 @@ static bool initialized; /* [init_lock] */
 static bool (*oom)(size_t bytes, void *argument);
 static void *oom_argument;
 
-/* --- what the heap asks of the floors above it -------------------------------------------------------------------------- */
+/* ---- what the heap asks of the floors above it ---- */
 
 static struct tri__cache *attach(void)
 {
@@ -43,7 +45,8 @@ static void safepoint(struct tri__cache *cache)
     uint64_t allocated = cache->unreported;
 
     if (self->blocking_depth != 0)
-        tri__fatal("the heap was used inside TRI_BLOCKING; the collector may be acting for the thread there: allocate before or after it");
+        tri__fatal("the heap was used inside TRI_BLOCKING; "
+                   "the collector may be acting for the thread there: allocate before or after it");
     tri__handshake_answer(self);
     tri__cache_report(cache);
     if (allocated != 0 && tri__pace_is_due())
@@ -81,7 +84,7 @@ void tri__safepoint_slow(void)
         safepoint(&self->writer.cache);
 }
 
-/* --- the program's view ---------------------------------------------------------------------------------------------------- */
+/* ---- the program's view ---- */
 
 static int start_floors(const struct tri__options *options)
 {
@@ -167,7 +170,8 @@ void tri_shutdown(void)
     tri__collector_stop();
     tri__mutator_leave();
     if (tri__registry_size() != 0)
-        tri__fatal("tri_shutdown() while %zu other threads are attached; let them end or call tri_thread_detach() first",
+        tri__fatal("tri_shutdown() while %zu other threads are attached; "
+                   "let them end or call tri_thread_detach() first",
                    tri__registry_size());
     tri__mutators_release();
     tri__rcu_barrier();

@@ -2,14 +2,17 @@
 /* tricolor/alloc.h: allocation.
  *
  * Every function here
- *   - returns zeroed memory, aligned to 16 bytes (objects of 8 bytes to 8, leaf objects of less to the largest power of two that divides their
- *     size), which lives as long as the collector can reach it from a root (root.h), a thread's stack, or another object, and
- *     never moves;
+ *   - returns zeroed memory, aligned to 16 bytes (objects of 8 bytes to 8, leaf objects of less to
+ *     the largest power of two that divides their size), which lives as long as the collector can
+ *     reach it from a root (root.h), a thread's stack, or another object, and never moves;
  *   - may be called by any thread, which it attaches if need be (thread.h);
  *   - is a safepoint: the collector's requests may be answered in it;
- *   - returns NULL with errno == ENOMEM when there is no memory, after an emergency collection and the `oom` handler
- *     of the configuration (gc.h) have been tried. Nothing else is ever reported that way.
- * A pointer to anywhere inside an object keeps the whole object alive; a pointer one past its end does not. */
+ *   - returns NULL with errno == ENOMEM when there is no memory, after an emergency collection and
+ *     the `oom` handler of the configuration (gc.h) have been tried. Nothing else is ever reported
+ *     that way.
+ *
+ * A pointer to anywhere inside an object keeps the whole object alive; a pointer one past its end
+ * does not. */
 #ifndef TRICOLOR_ALLOC_H
 #define TRICOLOR_ALLOC_H
 
@@ -20,7 +23,8 @@ TRI_BEGIN_DECLS
 
 TRI_API void *tri__alloc_slow(const tri_type *type);
 
-/* One object of `type`. A handful of instructions when the thread's run for the type's size has a slot left. */
+/* One object of `type`. A handful of instructions when the thread's run for the
+ * type's size has a slot left. */
 static inline void *tri_alloc(const tri_type *type)
 {
     struct tri__run *run = &tri__self->runs[type->span_class];
@@ -34,8 +38,8 @@ static inline void *tri_alloc(const tri_type *type)
     return tri__alloc_slow(type);
 }
 
-/* n elements of `type`, contiguous. n == 0 gives a valid object of its own. A product too large for the address space
- * is out of memory. `type` must not be flexible. */
+/* n elements of `type`, contiguous. n == 0 gives a valid object of its own. A product too large for
+ * the address space is out of memory. `type` must not be flexible. */
 TRI_API void *tri_alloc_array(const tri_type *type, size_t n);
 
 /* The fixed part of a flexible type and n elements of its tail. */
@@ -56,11 +60,12 @@ static inline void **tri_new_ptrs(size_t n)
 /* A copy of the string `s` in leaf memory. */
 TRI_API char *tri_strdup(const char *s);
 
-/* A new array of new_n elements of `elem` that begins with the first min(old_n, new_n) elements of `p`; the rest is zero.
- * `p`, an array of old_n elements of `elem` or NULL, is left alone. */
+/* A new array of new_n elements of `elem` that begins with the first min(old_n, new_n) elements of
+ * `p`; the rest is zero. `p`, an array of old_n elements of `elem` or NULL, is left alone. */
 TRI_API void *tri_grow(const void *p, const tri_type *elem, size_t old_n, size_t new_n);
 
-/* The same by type name, for types made with TRI_TYPE and its kin; the result has the type `T *`. */
+/* The same by type name, for types made with TRI_TYPE and its kin; the
+ * result has the type `T *`. */
 #define tri_new(T) ((T *)tri_alloc(&tri_type_##T))
 #define tri_new_array(T, n) ((T *)tri_alloc_array(&tri_type_##T, (n)))
 #define tri_new_flex(T, n) ((T *)tri_alloc_flex(&tri_type_##T, (n)))

@@ -20,7 +20,8 @@
 /* Marks a function as part of the library's interface; everything else stays hidden. */
 #define TRI_API __attribute__((visibility("default")))
 
-/* The machine word: pointers, masks and barriers work in units of it. Only 64-bit machines are supported. */
+/* The machine word: pointers, masks and barriers work in units of it. Only 64-bit machines are
+ * supported. */
 #define TRI_WORD 8u
 TRI__STATIC_ASSERT(sizeof(void *) == TRI_WORD, "tricolor needs 64-bit pointers");
 

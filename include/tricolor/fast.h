@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tricolor/fast.h: the part of a thread's block that the inline paths touch.
  *
- * Not an interface: programs use alloc.h, barrier.h and thread.h, which inline over this. The layout belongs to the
- * library's ABI all the same, because it is compiled into programs: it changes only with the library's major version. */
+ * Not an interface: programs use alloc.h, barrier.h and thread.h, which inline over this. The
+ * layout belongs to the library's ABI all the same, because it is compiled into programs: it
+ * changes only with the library's major version. */
 #ifndef TRICOLOR_FAST_H
 #define TRICOLOR_FAST_H
 
@@ -14,7 +15,7 @@ TRI_BEGIN_DECLS
 /* State of a thread's write barrier. */
 enum tri__barrier_state {
     TRI__BARRIER_IDLE = 0,       /* no mark is running: a store is a store */
-    TRI__BARRIER_UNSCANNED = 1,  /* marking, and the collector has not seen this thread's stack yet */
+    TRI__BARRIER_UNSCANNED = 1,  /* marking; this thread's stack has not been seen yet */
     TRI__BARRIER_SCANNED = 2,    /* marking, stack seen */
     TRI__BARRIER_UNATTACHED = 3, /* the thread has no block yet: the slow path attaches it */
 };
@@ -26,18 +27,21 @@ struct tri__run {
     const void *tag;   /* run_tag of the type whose layout the run's slots already carry */
 };
 
-/* Only the owning thread writes here; for a thread in TRI_BLOCKING the collector does, after it has claimed the thread. */
+/* Only the owning thread writes here; for a thread in TRI_BLOCKING the collector does, after
+ * it has claimed the thread. */
 struct tri__front {
     uint8_t barrier;  /* enum tri__barrier_state; changes only at the owner's safepoints */
-    uint32_t request; /* atomic: not 0 when there is something to do for the collector at the next safepoint */
+    uint32_t request; /* atomic: not 0: something to do for the collector at the next safepoint */
     struct tri__run runs[TRI__SPAN_CLASSES];
 };
 
-/* The calling thread's block; a shared read-only block with empty runs before the thread's first use of the heap.
- * initial-exec: one load from the thread pointer instead of a call, eight bytes of the static TLS reserve. */
+/* The calling thread's block; a shared read-only block with empty runs before the thread's first
+ * use of the heap. initial-exec: one load from the thread pointer instead of a call, eight bytes
+ * of the static TLS reserve. */
 extern TRI_API __thread struct tri__front *tri__self __attribute__((tls_model("initial-exec")));
 
-/* Attaches the calling thread (thread.h). Never returns NULL; fatal when the library is not initialized. */
+/* Attaches the calling thread (thread.h). Never returns NULL; fatal when the
+ * library is not initialized. */
 TRI_API void tri__attach_slow(void);
 
 TRI_END_DECLS

@@ -7,20 +7,30 @@
 
 TRI_BEGIN_DECLS
 
-/* Start with TRI_CONFIG_INIT and change what you need: later versions add fields at the end. */
+/* Start with TRI_CONFIG_INIT and change what you need: later versions add fields at the end. The
+ * number that ends a field's comment is its default. */
 typedef struct tri_config {
-    int gc_percent;      /* garbage allowed on top of the live heap before a cycle, in percent of it; -1: no automatic cycles. 100 */
-    size_t memory_limit; /* bytes of heap, at most; 0: 90 % of the cgroup's limit if there is one; SIZE_MAX: none. 0 */
-    size_t heap_reserve; /* bytes of address space; 0: the larger of 256 GiB and four times the memory. 0 */
-    unsigned markers;    /* marker threads; 0: a quarter of the CPUs, at least one. 0 */
-    int signal;          /* signal for threads that do not reach a safepoint; 0: default, -1: never. 0 */
-    /* Called, at a safepoint of the thread that asked, when `bytes` cannot be had even after a collection: true: try once more. NULL: no handler. */
+    /* Garbage allowed on top of the live heap before a cycle, in percent of it; -1: no automatic
+     * cycles. 100 */
+    int gc_percent;
+    /* Bytes of heap, at most; 0: 90 % of the cgroup's limit if there is one; SIZE_MAX: none. 0 */
+    size_t memory_limit;
+    /* Bytes of address space; 0: the larger of 256 GiB and four times the memory. 0 */
+    size_t heap_reserve;
+    /* Marker threads; 0: a quarter of the CPUs, at least one. 0 */
+    unsigned markers;
+    /* Signal for threads that do not reach a safepoint; 0: default, -1: never. 0 */
+    int signal;
+    /* Called, at a safepoint of the thread that asked, when `bytes` cannot be had even after a
+     * collection: true: try once more. NULL: no handler. */
     bool (*oom)(size_t bytes, void *argument);
     void *oom_argument;
-    /* Where lines of the trace go, newline included; called by collector threads. NULL: standard error. */
+    /* Where lines of the trace go, newline included; called by collector
+     * threads. NULL: standard error. */
     void (*log)(const char *line, void *argument);
     void *log_argument;
-    const char *verify; /* verification modes, as in TRICOLOR_VERIFY; NULL: none */
+    /* Verification modes, as in TRICOLOR_VERIFY; NULL: none. */
+    const char *verify;
 } tri_config;
 
 #define TRI_CONFIG_INIT                                                                            \
@@ -28,17 +38,20 @@ typedef struct tri_config {
         100, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL                                              \
     }
 
-/* Initializes the library, before any other call: 0; -EALREADY when it is; -EINVAL for a bad value (one message on standard
- * error says which); -ENOMEM or -EAGAIN when memory or a thread cannot be had, with nothing left behind. NULL: defaults.
- * The environment overrides the configuration: TRICOLOR_GC_PERCENT, TRICOLOR_MEMORY_LIMIT, TRICOLOR_HEAP_RESERVE, TRICOLOR_MARKERS,
+/* Initializes the library, before any other call: 0; -EALREADY when it is; -EINVAL for a bad value
+ * (one message on standard error says which); -ENOMEM or -EAGAIN when memory or a thread cannot be
+ * had, with nothing left behind. NULL: defaults. The environment overrides the configuration:
+ * TRICOLOR_GC_PERCENT, TRICOLOR_MEMORY_LIMIT, TRICOLOR_HEAP_RESERVE, TRICOLOR_MARKERS,
  * TRICOLOR_SIGNAL, TRICOLOR_VERIFY, TRICOLOR_TRACE. The calling thread is attached. */
 TRI_API int tri_init(const tri_config *config);
 
-/* Stops and joins the collector's threads and gives all memory back: every heap pointer is invalid afterwards. The
- * calling thread is detached; other attached threads are fatal. The library may be initialized again. */
+/* Stops and joins the collector's threads and gives all memory back: every heap pointer is
+ * invalid afterwards. The calling thread is detached; other attached threads are fatal. The
+ * library may be initialized again. */
 TRI_API void tri_shutdown(void);
 
-/* Runs a full cycle that starts after the call, and returns when it is swept. The thread waits as in TRI_BLOCKING: a safepoint. */
+/* Runs a full cycle that starts after the call, and returns when it is swept. The thread waits as
+ * in TRI_BLOCKING: a safepoint. */
 TRI_API void tri_collect(void);
 
 /* Change gc_percent; returns the old value. Takes effect at once. Any thread. */

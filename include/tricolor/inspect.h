@@ -9,35 +9,37 @@ TRI_BEGIN_DECLS
 
 /* Why the collector held up a thread of the program. */
 typedef enum tri_delay_cause {
-    TRI_DELAY_HANDSHAKE, /* answering a request: taking a phase, giving buffers and cached runs back */
+    TRI_DELAY_HANDSHAKE, /* answering a request: taking a phase, giving buffers and runs back */
     TRI_DELAY_STACK,     /* scanning the thread's own stack */
     TRI_DELAY_REFILL,    /* getting a new span: sweeping, the page heap, zeroing */
     TRI_DELAY_ASSIST,    /* marking, and filtering barrier buffers, on the collector's behalf */
-    TRI_DELAY_WAIT,      /* waiting: leaving TRI_BLOCKING while claimed, or for a cycle when out of memory */
+    TRI_DELAY_WAIT,      /* leaving TRI_BLOCKING while claimed; for a cycle when out of memory */
     TRI_DELAY_CAUSES
 } tri_delay_cause;
 
 #define TRI_DELAY_BUCKETS 40
 
-/* All delays of one cause, over all threads, dead ones included, since tri_init. Times in nanoseconds; the quantiles are exact to 12.5 %. */
+/* All delays of one cause, over all threads, dead ones included, since tri_init. Times in
+ * nanoseconds; the quantiles are exact to 12.5 %. */
 typedef struct tri_delay {
     uint64_t count, total_ns, max_ns;
     uint64_t p50_ns, p90_ns, p99_ns, p999_ns;
-    uint64_t buckets[TRI_DELAY_BUCKETS]; /* buckets[i]: delays of 2^i up to 2^(i+1) - 1 ns; the last one takes the rest */
+    /* buckets[i]: delays of 2^i up to 2^(i+1) - 1 ns; the last one takes the rest */
+    uint64_t buckets[TRI_DELAY_BUCKETS];
 } tri_delay;
 
 /* tri_stats s = TRI_STATS_INIT; tri_stats_get(&s); */
 typedef struct tri_stats {
     size_t size; /* sizeof(tri_stats) of the program; later versions add fields at the end */
 
-    uint64_t cycles;          /* finished, sweep included */
-    uint64_t forced_cycles;   /* of these, asked for by tri_collect or by an allocation out of memory */
-    uint64_t handshakes;      /* rounds over all threads */
-    uint64_t handshake_ns;    /* of these, the time from request to last answer, added up */
-    uint64_t handshake_max_ns;
-    uint64_t mark_ns;         /* time with a mark running, added up */
-    uint64_t mark_rounds;     /* attempts to terminate marking; more than one a cycle means that some failed */
-    uint64_t threads;         /* attached now */
+    uint64_t cycles;           /* finished, sweep included */
+    uint64_t forced_cycles;    /* of these, asked for by tri_collect or when out of memory */
+    uint64_t handshakes;       /* rounds over all threads */
+    uint64_t handshake_ns;     /* of these, the time from request to last answer, added up */
+    uint64_t handshake_max_ns; /* the longest of these times */
+    uint64_t mark_ns;          /* time with a mark running, added up */
+    uint64_t mark_rounds;      /* attempts to end a mark: more than one a cycle: some failed */
+    uint64_t threads;          /* attached now */
 
     uint64_t heap_bytes;      /* handed out now: live objects, garbage not yet swept, cached runs */
     uint64_t heap_goal;       /* heap_bytes at which the running or next cycle should be over */
@@ -60,15 +62,19 @@ typedef struct tri_stats {
         .size = sizeof(tri_stats)                                                                  \
     }
 
-/* Fills *stats, up to stats->size bytes. 0, or -EINVAL for a size no version had. Any thread; not a safepoint. Numbers of
- * running threads are read while they change: each is right, sums may be a moment apart. */
+/* Fills *stats, up to stats->size bytes. 0, or -EINVAL for a size no version had. Any
+ * thread; not a safepoint. Numbers of running threads are read while they change: each is
+ * right, sums may be a moment apart. */
 TRI_API int tri_stats_get(tri_stats *stats);
 
-/* The name of a cause: "handshake", "stack", "refill", "assist", "wait"; NULL for any other number. */
+/* The name of a cause: "handshake", "stack", "refill", "assist", "wait";
+ * NULL for any other number. */
 TRI_API const char *tri_delay_name(tri_delay_cause cause);
 
-/* About the object that p points to or into: its first byte, its usable bytes, the type it was allocated with (of the element for an array; tri_type_bytes for leaf objects;
- * NULL where the object carries a bitmap instead). NULL or 0 when p is not a pointer to a live heap object. Any thread; the caller keeps p alive. */
+/* About the object that p points to or into: its first byte, its usable bytes, the type it was
+ * allocated with (of the element for an array; tri_type_bytes for leaf objects; NULL where the
+ * object carries a bitmap instead). NULL or 0 when p is not a pointer to a live heap object. Any
+ * thread; the caller keeps p alive. */
 TRI_API void *tri_object_base(const void *p);
 TRI_API size_t tri_object_size(const void *p);
 TRI_API const tri_type *tri_object_type(const void *p);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* tricolor/thread.h: threads of the program (mutators), safepoints and blocking regions.
  *
- * A thread is attached on its first use of the heap and detached when it ends; no call is needed. While attached it has to
- * reach a safepoint now and then, because the collector's handshakes wait for it there: allocation is one, tri_safepoint() is one,
- * and TRI_BLOCKING stands for one as long as it lasts. */
+ * A thread is attached on its first use of the heap and detached when it ends; no call is
+ * needed. While attached it has to reach a safepoint now and then, because the collector's
+ * handshakes wait for it there: allocation is one, tri_safepoint() is one, and TRI_BLOCKING
+ * stands for one as long as it lasts. */
 #ifndef TRICOLOR_THREAD_H
 #define TRICOLOR_THREAD_H
 
@@ -12,32 +13,39 @@
 
 TRI_BEGIN_DECLS
 
-/* Attach the calling thread before its first use of the heap, and detach it before its end. Calls nest: the thread is detached by as many
- * detaches as there were attaches. tri_thread_attach: 0, or -ENOMEM. A detached thread must not use heap pointers that nothing else keeps alive.
- * Neither ever waits for a collection to end. Detaching a thread that is not attached is fatal. */
+/* Attach the calling thread before its first use of the heap, and detach it before its end. Calls
+ * nest: the thread is detached by as many detaches as there were attaches. tri_thread_attach: 0, or
+ * -ENOMEM. A detached thread must not use heap pointers that nothing else keeps alive. Neither ever
+ * waits for a collection to end. Detaching a thread that is not attached is fatal. */
 TRI_API int tri_thread_attach(void);
 TRI_API void tri_thread_detach(void);
 
-/* pthread_create whose `argument` is kept alive until the new thread, which is attached, has it on its own stack.
- * Returns 0 or an error number, like pthread_create. */
+/* pthread_create whose `argument` is kept alive until the new thread, which is attached, has it on
+ * its own stack. Returns 0 or an error number, like pthread_create. */
 TRI_API int tri_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
                               void *(*function)(void *), void *argument);
 
 TRI_API void tri__safepoint_slow(void);
 
-/* For loops that run long without allocating: answers the collector if it asks. Two instructions otherwise. */
+/* For loops that run long without allocating: answers the collector if it asks.
+ * Two instructions otherwise. */
 static inline void tri_safepoint(void)
 {
     if (TRI__UNLIKELY(__atomic_load_n(&tri__self->request, __ATOMIC_RELAXED) != 0))
         tri__safepoint_slow();
 }
 
-/* TRI_BLOCKING { read(fd, buffer, n); }
- * The block may sleep as long as it likes: the collector does not wait for the thread meanwhile, but scans its stack
- * as it stood at the beginning of the block. Inside it the thread must not allocate, store or load heap pointers; it may use memory
- * outside the heap, and bytes of leaf objects that the surrounding function holds on to. Leaving the block waits only if
- * the collector is looking at the thread at that moment. Blocks nest. Leave it by falling out at the end, break, goto or
- * return; not by longjmp. The pair of functions is for code that cannot be written as a block. */
+/* A block that may sleep as long as it likes:
+ *
+ *     TRI_BLOCKING { read(fd, buffer, n); }
+ *
+ * The collector does not wait for the thread meanwhile, but scans its stack as it stood at the
+ * beginning of the block. Inside it the thread must not allocate, store or load heap pointers; it
+ * may use memory outside the heap, and bytes of leaf objects that the surrounding function holds on
+ * to. Leaving the block waits only if the collector is looking at the thread at that moment.
+ *
+ * Blocks nest. Leave one by falling out at the end, break, goto or return; not by longjmp. The pair
+ * of functions is for code that cannot be written as a block. */
 #define TRI_BLOCKING                                                                               \
     for (int tri__blocking __attribute__((cleanup(tri__blocking_leave))) = tri__blocking_enter();  \
          tri__blocking != 0; tri__blocking = 0)

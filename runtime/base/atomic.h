@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Atomics named by their order, so that no call site can forget one and a reader can look for its partner.
+/* Atomics named by their order, so that no call site can forget one and a
+ * reader can look for its partner.
  *
- * They take the address of any aligned word-sized object: an _Atomic field of ours, or a plain word of a user's object, which
- * the collector reads while the program stores to it. They are the C11 operations, spelled through the compiler's builtins
- * because C11's <stdatomic.h> cannot address plain objects.
+ * They take the address of any aligned word-sized object: an _Atomic field of ours, or a plain
+ * word of a user's object, which the collector reads while the program stores to it. They are
+ * the C11 operations, spelled through the compiler's builtins because C11's <stdatomic.h>
+ * cannot address plain objects.
  * Rule: every release names its acquire in a comment at the call (docs/memory-order.md). */
 #ifndef TRI__BASE_ATOMIC_H
 #define TRI__BASE_ATOMIC_H
@@ -34,7 +36,8 @@
 #define tri__fetch_and_relaxed(p, v) __atomic_fetch_and((p), (v), __ATOMIC_RELAXED)
 #define tri__fetch_and_acqrel(p, v) __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 
-/* Strong compare-and-swap; on failure *expected is what was found (read with acquire or relaxed order). */
+/* Strong compare-and-swap; on failure *expected is what was found (read with
+ * acquire or relaxed order). */
 #define tri__cas_relaxed(p, expected, desired)                                                     \
     __atomic_compare_exchange_n((p), (expected), (desired), 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 #define tri__cas_acqrel(p, expected, desired)                                                      \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads /proc/self/cgroup and the limit files of each group up to the root. Formats: cgroups(7). Threads: any. */
+/* Reads /proc/self/cgroup and the limit files of each group up to the root. Formats:
+ * cgroups(7). Threads: any. */
 #include "base/cgroup.h"
 
 #include <limits.h>
@@ -17,7 +18,8 @@ static size_t read_limit(const char *path)
 
     if (file == NULL)
         return SIZE_MAX;
-    if (fscanf(file, "%llu", &value) == 1 && value != 0 && value < (unsigned long long)LLONG_MAX / 2)
+    if (fscanf(file, "%llu", &value) == 1 && value != 0 &&
+        value < (unsigned long long)LLONG_MAX / 2)
         limit = (size_t)value;
     fclose(file);
     return limit;

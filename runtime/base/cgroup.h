@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* Bytes; SIZE_MAX when there is no limit or it cannot be read. The least of all groups up to the root (cgroup v2, or v1). */
+/* Bytes; SIZE_MAX when there is no limit or it cannot be read. The least of all groups up to
+ * the root (cgroup v2, or v1). */
 size_t tri__cgroup_memory_limit(void);
 
 #endif

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The lowest floor: atomics, the operating system, errors, doors to other libraries. One file a line.
+# The lowest floor: atomics, the operating system, errors, doors to other libraries.
+# One file a line.
 
 libtricolor_internal_la_SOURCES += %D%/atomic.h
 libtricolor_internal_la_SOURCES += %D%/ck_shim.h
@@ -17,9 +18,9 @@ libtricolor_internal_la_SOURCES += %D%/rcu_shim.c
 libtricolor_internal_la_SOURCES += %D%/rcu_shim.h
 libtricolor_internal_la_SOURCES += %D%/tsan.h
 
-# CK synchronizes in inline assembly, which TSan cannot see, and counts in a pointer that begins as NULL,
-# which UBSan resents. Its one user is compiled without sanitizers, as a compiled libck would be, and
-# ck_shim.h tells TSan what happened by annotations.
+# CK synchronizes in inline assembly, which TSan cannot see, and counts in a pointer that begins as
+# NULL, which UBSan resents. Its one user is compiled without sanitizers, as a compiled libck would
+# be, and ck_shim.h tells TSan what happened by annotations.
 libtricolor_uninstrumented_la_SOURCES += %D%/ck_shim.c
 libtricolor_internal_la_SOURCES += %D%/cgroup.c
 libtricolor_internal_la_SOURCES += %D%/cgroup.h

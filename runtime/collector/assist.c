@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Assists.
  *
- * Nobody but the coordinator may mark once the verdict is being reached, nor after it: spans are swept then [inv.assist.closed]. So
- * an assist enters (tri__marker_enter raises `pending`) and then looks whether it may; the coordinator clears the flag and then waits for
- * `pending` to be 0. Both sides store before they load, sequentially consistent. */
+ * Nobody but the coordinator may mark once the verdict is being reached, nor after it: spans are
+ * swept then [inv.assist.closed]. So an assist enters (tri__marker_enter raises `pending`) and then
+ * looks whether it may; the coordinator clears the flag and then waits for `pending` to be 0. Both
+ * sides store before they load, sequentially consistent. */
 #include "collector/assist.h"
 
 #include "barrier/buffer.h"
 #include "base/os.h"
 #include "collector/marker.h"
 #include "collector/pace.h"
-
 
 static uint32_t open; /* atomic */
 

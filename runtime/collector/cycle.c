@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The coordinator.
  *
- * Owns: the phase of the heap. Locks: cycle_lock, for requests and waiters; nothing else is taken under it. No step stops the program: each
- * handshake is answered by one thread after the other, while all others run on [inv.cycle.no-stop]. */
+ * Owns: the phase of the heap. Locks: cycle_lock, for requests and waiters; nothing else is taken
+ * under it. No step stops the program: each handshake is answered by one thread after the other,
+ * while all others run on [inv.cycle.no-stop]. */
 #include "collector/cycle.h"
 
 #include <errno.h>
@@ -23,14 +24,15 @@ static pthread_mutex_t cycle_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
 
 /* [cycle_lock] */
-static uint64_t cycles_wanted;   /* run until cycles_started is at least this */
+static uint64_t cycles_wanted; /* run until cycles_started is at least this */
 static uint64_t cycles_started;
 static uint64_t cycles_finished;
 static bool stopping;
 static struct tri__cycle_totals totals;
 
-static uint32_t running;      /* atomic: a hint that keeps requests for a cycle from taking the lock in vain */
-static uint32_t markers_stop; /* atomic */
+/* atomic */
+static uint32_t running; /* a hint that keeps requests for a cycle from taking the lock in vain */
+static uint32_t markers_stop;
 
 /* const while the collector runs */
 static pthread_t coordinator;
@@ -54,10 +56,11 @@ static void handshake(enum tri__request what, struct tri__handshake_report *repo
     pthread_mutex_unlock(&cycle_lock);
 }
 
-/* --- draining -------------------------------------------------------------------------------------------------------------- */
+/* ---- draining ---- */
 
-/* The full buffers there are at this moment, not those that come meanwhile: a pass ends however fast the program stores. What one
- * holds is marked before the next one is taken, so that candidates do not pile up. */
+/* The full buffers there are at this moment, not those that come meanwhile: a pass ends however
+ * fast the program stores. What one holds is marked before the next one is taken, so that
+ * candidates do not pile up. */
 static void drain_full(void)
 {
     for (uint32_t left = tri__buffers_full(); left > 0; left--) {
@@ -88,7 +91,7 @@ static void drain_partial(void)
     tri__rcu_unlock();
 }
 
-/* --- marking --------------------------------------------------------------------------------------------------------------- */
+/* ---- marking ---- */
 
 /* Works until no worker has anything; own grey work first, then what others hold. */
 static void finish_work(void)
@@ -105,7 +108,8 @@ static void finish_work(void)
     }
 }
 
-/* Grey objects that no chunk could hold are found by looking at all marked ones; that may overflow again, but each pass marks more. */
+/* Grey objects that no chunk could hold are found by looking at all marked ones; that may overflow
+ * again, but each pass marks more. */
 static void recover_overflow(void)
 {
     while (tri__overflow_take()) {
@@ -121,7 +125,8 @@ static void drain_own(void *mine)
     tri__marker_drain(mine);
 }
 
-/* What every thread has shaded up to its answer to H3. Only the coordinator counts rounds, so it may read the stamp without the lock. */
+/* What every thread has shaded up to its answer to H3. Only the coordinator counts rounds, so it
+ * may read the stamp without the lock. */
 static void take_flushed(void)
 {
     tri__marker_enter(&marker);
@@ -144,8 +149,8 @@ static void take_buffers(bool partial)
     recover_overflow();
 }
 
-/* Marks until looking at all buffers brings nothing new. Grey work goes first and the buffers after it, never the other way
- * round [inv.mark.order]. */
+/* Marks until looking at all buffers brings nothing new. Grey work goes first and the buffers after
+ * it, never the other way round [inv.mark.order]. */
 static void mark_until_quiet(void)
 {
     bool partial = true;
@@ -167,10 +172,11 @@ static void scan_roots(void)
     tri__marker_leave(&marker);
 }
 
-/* H3: queues are empty, so a grey object could only be in some buffer or on some stack; its owner's answer brings it up, and the round
- * fails. A thread gives its buffer away as part of the answer, so no entry can move from a place that is looked at later to one that was
- * looked at before. If no answer brings anything there was none when the round began, and a white object can only be reached through a grey one
- * [inv.mark.verdict]. */
+/* H3: queues are empty, so a grey object could only be in some buffer or on some stack; its owner's
+ * answer brings it up, and the round fails. A thread gives its buffer away as part of the answer,
+ * so no entry can move from a place that is looked at later to one that was looked at before. If no
+ * answer brings anything there was none when the round began, and a white object can only be
+ * reached through a grey one [inv.mark.verdict]. */
 static bool terminate(struct tri__cycle_report *report)
 {
     struct tri__handshake_report round;
@@ -212,7 +218,7 @@ static void mark(struct tri__cycle_report *report)
     report->marked_bytes = tri__marked_bytes();
 }
 
-/* --- sweeping -------------------------------------------------------------------------------------------------------------- */
+/* ---- sweeping ---- */
 
 /* Only the coordinator flips the phase, so it may read its side without the lock. */
 static void sweep_all(void)
@@ -223,7 +229,7 @@ static void sweep_all(void)
         tri__sweep_class(unswept, (uint8_t)span_class);
 }
 
-/* --- the cycle ------------------------------------------------------------------------------------------------------------- */
+/* ---- the cycle ---- */
 
 static uint64_t count_assists(void)
 {
@@ -245,13 +251,15 @@ static uint64_t count_assists(void)
     return count;
 }
 
-/* H4: marks are final. A thread goes on allocating black, and pushing to its old side, until it answers; from its answer on it
- * allocates from swept spans only. Sweeping needs to wait for nobody [inv.sweep.sides]. */
+/* H4: marks are final. A thread goes on allocating black, and pushing to its old side, until it
+ * answers; from its answer on it allocates from swept spans only. Sweeping needs to wait for
+ * nobody [inv.sweep.sides]. */
 static void release(struct tri__cycle_report *report)
 {
     handshake(TRI__REQUEST_RELEASE, &report->release);
     tri__buffer_discard_full(); /* what is left in them is marked: [inv.mark.verdict] */
-    tri__pace_mark_ends(report->marked_bytes, report->marked_bytes + report->marked_objects * TRI__OBJECT_EFFORT);
+    tri__pace_mark_ends(report->marked_bytes,
+                        report->marked_bytes + report->marked_objects * TRI__OBJECT_EFFORT);
 }
 
 static void sweep(struct tri__cycle_report *report)
@@ -358,7 +366,7 @@ static void *help(void *unused)
     return NULL;
 }
 
-/* --- from other threads ---------------------------------------------------------------------------------------------------- */
+/* ---- from other threads ---- */
 
 void tri__cycle_request(void)
 {
@@ -376,7 +384,8 @@ void tri__cycle_run(struct tri__mutator *self)
     uint64_t start = tri__os_now();
     int cancel_state;
 
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state); /* a cancelled waiter would keep cycle_lock */
+    /* A cancelled waiter would keep cycle_lock. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     TRI_BLOCKING {
         uint64_t mine;
 
@@ -400,7 +409,7 @@ void tri__cycle_totals_get(struct tri__cycle_totals *out)
     pthread_mutex_unlock(&cycle_lock);
 }
 
-/* --- start and stop -------------------------------------------------------------------------------------------------------- */
+/* ---- start and stop ---- */
 
 static void join_helpers(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The cycle: DESIGN's table as a program. One coordinator thread runs it, and marks; further markers only mark.
+/* The cycle: DESIGN's table as a program. One coordinator thread runs it, and
+ * marks; further markers only mark.
  * See: docs/architecture.md "A cycle", docs/model/. */
 #ifndef TRI__COLLECTOR_CYCLE_H
 #define TRI__COLLECTOR_CYCLE_H
@@ -13,16 +14,16 @@
 struct tri__cycle_report {
     uint64_t number;
     bool forced;
-    uint64_t started;     /* since tri_init */
-    uint64_t prepare_ns;  /* finishing the last sweep */
-    uint64_t mark_ns;     /* from the first answer to H2 to the last verdict, H3 included */
-    uint64_t sweep_ns;    /* by the collector, in the background */
-    uint32_t rounds;      /* H3 handshakes; all but the last found something new */
+    uint64_t started;    /* since tri_init */
+    uint64_t prepare_ns; /* finishing the last sweep */
+    uint64_t mark_ns;    /* from the first answer to H2 to the last verdict, H3 included */
+    uint64_t sweep_ns;   /* by the collector, in the background */
+    uint32_t rounds;     /* H3 handshakes; all but the last found something new */
     struct tri__handshake_report arm, scan, flush, release; /* flush: the slowest round */
     uint64_t heap_before, heap_after, heap_goal;
     uint64_t marked_objects, marked_bytes;
     uint64_t freed_bytes;
-    uint64_t drained;     /* entries taken from barrier buffers */
+    uint64_t drained; /* entries taken from barrier buffers */
     uint64_t full_buffers;
     uint64_t assists;
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The marking loop.
  *
- * Words of objects are read with relaxed loads beside the program's stores; the barrier makes up for what the marker sees too late.
- * Without memory for a chunk a candidate is marked at once and noted as overflow (barrier/buffer.h); the coordinator then finds what
- * it points to by walking the heap, so nothing is ever dropped [inv.work.overflow]. */
+ * Words of objects are read with relaxed loads beside the program's stores; the barrier makes up
+ * for what the marker sees too late. Without memory for a chunk a candidate is marked at once and
+ * noted as overflow (barrier/buffer.h); the coordinator then finds what it points to by walking the
+ * heap, so nothing is ever dropped [inv.work.overflow]. */
 #include "collector/marker.h"
 
 #include <string.h>
@@ -11,8 +12,9 @@
 #include "barrier/buffer.h"
 #include "base/fatal.h"
 
-/* A large object is scanned in pieces, so that one object keeps no marker busy alone. A piece is an address with this bit set:
- * no user address has it. The object is marked already; its type says which words of the piece to read. */
+/* A large object is scanned in pieces, so that one object keeps no marker busy alone. A piece is an
+ * address with this bit set: no user address has it. The object is marked already; its type says
+ * which words of the piece to read. */
 #define PIECE_BIT (UINT64_C(1) << 63)
 #define PIECE_BYTES ((size_t)128 << 10)
 
@@ -113,13 +115,14 @@ static inline struct tri__chunk *roomy_stack(struct tri__marker *marker)
     return fresh;
 }
 
-/* The hottest loop there is. With room made beforehand every word is stored, and kept if it lies in the heap: no branch
- * that depends on what the program's pointers are. */
-static inline void scan_bitmap(struct tri__marker *marker, const struct tri__ref *ref, const struct tri__class_info *info)
+/* The hottest loop there is. With room made beforehand every word is stored, and kept if it lies in
+ * the heap: no branch that depends on what the program's pointers are. */
+static inline void scan_bitmap(struct tri__marker *marker, const struct tri__ref *ref,
+                               const struct tri__class_info *info)
 {
     uintptr_t page = ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1);
-    uint64_t mask = tri__heap_bits_read((const uint64_t *)(page + info->bits_offset), (ref->base - page) / TRI_WORD,
-                                        info->size / TRI_WORD);
+    uint64_t mask = tri__heap_bits_read((const uint64_t *)(page + info->bits_offset),
+                                        (ref->base - page) / TRI_WORD, info->size / TRI_WORD);
     struct tri__chunk *stack = roomy_stack(marker);
     uintptr_t low = tri__heap.base, bytes = tri__heap.bytes;
     uint32_t count;
@@ -130,7 +133,8 @@ static inline void scan_bitmap(struct tri__marker *marker, const struct tri__ref
     }
     count = stack->count;
     for (; mask != 0; mask &= mask - 1) {
-        uintptr_t word = tri__load_relaxed((uintptr_t *)ref->base + (unsigned)__builtin_ctzll(mask));
+        uintptr_t word =
+            tri__load_relaxed((uintptr_t *)ref->base + (unsigned)__builtin_ctzll(mask));
 
         stack->items[count] = word;
         count += word - low < bytes;
@@ -159,8 +163,8 @@ static inline void prefetch(const struct tri__ref *ref)
     if (info->kind != TRI__KIND_LEAF)
         __builtin_prefetch((const void *)ref->base);
     if (info->kind == TRI__KIND_BITMAP)
-        __builtin_prefetch((const void *)((ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1)) + info->bits_offset +
-                                          ((ref->base >> 9) & 15) * 8));
+        __builtin_prefetch((const void *)((ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1)) +
+                                          info->bits_offset + ((ref->base >> 9) & 15) * 8));
 }
 
 static void take_piece(struct tri__marker *marker, uintptr_t start)
@@ -237,7 +241,8 @@ static void share(struct tri__marker *marker)
         return;
     half->count = mine->count / 2;
     mine->count -= half->count;
-    memcpy(half->items, mine->items, half->count * sizeof half->items[0]); /* the oldest: they lead furthest */
+    /* The oldest: they lead furthest. */
+    memcpy(half->items, mine->items, half->count * sizeof half->items[0]);
     memmove(mine->items, mine->items + half->count, mine->count * sizeof mine->items[0]);
     tri__work_publish(half);
 }
@@ -247,12 +252,14 @@ void tri__marker_work(struct tri__marker *marker, uint64_t effort)
     uint64_t stop = marker->effort + effort;
 
     while (marker->effort < stop) {
-        struct tri__batch *filled = &marker->batches[marker->next], *ready = &marker->batches[marker->next ^ 1];
+        struct tri__batch *filled = &marker->batches[marker->next],
+                          *ready = &marker->batches[marker->next ^ 1];
 
         fill_batch(marker, filled);
         work_on_batch(marker, ready);
         marker->next ^= 1;
-        if (filled->count == 0 && (marker->stack == NULL || marker->stack->count == 0) && !tri__work_is_shared())
+        if (filled->count == 0 && (marker->stack == NULL || marker->stack->count == 0) &&
+            !tri__work_is_shared())
             break; /* both batches and the stacks are empty */
         if (TRI__UNLIKELY(tri__work_is_wanted()))
             share(marker);
@@ -322,7 +329,8 @@ void tri__marker_rescan_heap(struct tri__marker *marker)
         if (span_class == TRI__NO_SPAN)
             continue;
         span = tri__load_relaxed(&tri__heap.page_span[page]);
-        if (span->base == tri__heap.base + (page << TRI__PAGE_SHIFT) && tri__class_info[span_class].kind != TRI__KIND_LEAF)
+        if (span->base == tri__heap.base + (page << TRI__PAGE_SHIFT) &&
+            tri__class_info[span_class].kind != TRI__KIND_LEAF)
             rescan_span(marker, span);
     }
 }

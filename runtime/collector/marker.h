@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A marker: turns candidate words into marked objects and their fields into more candidates.
  *
- * Candidates wait on a stack (chunks, work.h). On their way to being marked they pass a short queue of two batches: when a batch is filled,
- * the colours and the objects are prefetched; while they arrive the other batch is worked on. So a marker waits for many
- * cache misses at once instead of for one after the other.
- * Threads: a marker belongs to one thread at a time, a collector thread or a mutator that assists. */
+ * Candidates wait on a stack (chunks, work.h). On their way to being marked they pass a short
+ * queue of two batches: when a batch is filled, the colours and the objects are prefetched; while
+ * they arrive the other batch is worked on. So a marker waits for many cache misses at once
+ * instead of for one after the other.
+ * Threads: a marker belongs to one thread at a time, a collector thread
+ * or a mutator that assists. */
 #ifndef TRI__COLLECTOR_MARKER_H
 #define TRI__COLLECTOR_MARKER_H
 
@@ -20,14 +22,15 @@ struct tri__batch {
 
 struct tri__marker {
     struct tri__batch batches[2];
-    unsigned next;            /* the batch that is filled next; the other one is ready to be worked on */
+    unsigned next; /* the batch that is filled next; the other one is ready to be worked on */
     struct tri__chunk *stack; /* NULL: empty */
     uint64_t objects;         /* marked by this marker since tri__marker_enter() */
     uint64_t bytes;
-    uint64_t effort; /* bytes looked at, objects and pieces, plus a fixed price an object: what a quantum is measured in */
+    uint64_t effort; /* bytes looked at, plus a fixed price an object: the measure of a quantum */
 };
 
-/* A round of work: enter, any number of the calls below, leave. Leaving publishes what is left and adds up the counts. */
+/* A round of work: enter, any number of the calls below, leave. Leaving publishes what is
+ * left and adds up the counts. */
 void tri__marker_enter(struct tri__marker *marker);
 void tri__marker_leave(struct tri__marker *marker);
 
@@ -37,7 +40,8 @@ void tri__marker_take(uintptr_t word, void *marker);
 /* Works until neither this marker nor the shared stack has anything. */
 void tri__marker_drain(struct tri__marker *marker);
 
-/* The same, but stops after about so much effort: the price of an object, and a byte for each byte looked at. */
+/* The same, but stops after about so much effort: the price of an object, and a
+ * byte for each byte looked at. */
 #define TRI__OBJECT_EFFORT 64u
 void tri__marker_work(struct tri__marker *marker, uint64_t effort);
 
@@ -46,8 +50,8 @@ uint64_t tri__marked_objects(void);
 uint64_t tri__marked_bytes(void);
 void tri__marked_reset(void);
 
-/* Scans every marked object of the heap again: what was marked without being noted as grey is among them. Coordinator,
- * with no other worker inside. */
+/* Scans every marked object of the heap again: what was marked without being noted as grey is among
+ * them. Coordinator, with no other worker inside. */
 void tri__marker_rescan_heap(struct tri__marker *marker);
 
 #endif

@@ -6,13 +6,17 @@
 #include "heap/heap.h"
 
 #define LEAST_GOAL ((uint64_t)4 << 20)
-#define ASSIST_LEAST ((uint64_t)8 << 10) /* effort at a time: less is not worth entering the marker for */
+
+/* Effort at a time. */
+#define ASSIST_LEAST ((uint64_t)8 << 10)  /* less is not worth entering the marker for */
 #define ASSIST_MOST ((uint64_t)256 << 10) /* some tens of microseconds */
 
-static int gc_percent;       /* atomic */
-static size_t memory_limit;  /* atomic; SIZE_MAX: none */
-static uint64_t live;        /* atomic: bytes alive when the last mark ended */
-static uint64_t settled;     /* atomic: net bytes handed out when it ended: the heap is live plus what came since */
+static int gc_percent;      /* atomic */
+static size_t memory_limit; /* atomic; SIZE_MAX: none */
+static uint64_t live;       /* atomic: bytes alive when the last mark ended */
+
+/* atomic: net bytes handed out when the last mark ended: the heap is live plus what came since */
+static uint64_t settled;
 static uint64_t began;       /* coordinator: net bytes handed out when the running mark began */
 static uint64_t during_mark; /* atomic: bytes handed out during the last mark */
 static uint64_t effort_last; /* atomic: what the last mark took, in marker effort */
@@ -20,7 +24,8 @@ static uint64_t effort_last; /* atomic: what the last mark took, in marker effor
 /* Handed out and not given back, ever; sweeping does not lower it. */
 static uint64_t net_allocated(void)
 {
-    uint64_t given_back = tri__load_relaxed(&tri__heap.given_back); /* first: it is never more than was allocated before */
+    /* First: it is never more than was allocated before. */
+    uint64_t given_back = tri__load_relaxed(&tri__heap.given_back);
 
     return tri__load_relaxed(&tri__heap.allocated) - given_back;
 }
@@ -64,7 +69,8 @@ uint64_t tri__pace_heap(void)
     return tri__load_relaxed(&live) + (now > then ? now - then : 0);
 }
 
-/* Percent of the live heap, within the limit when there is one: 95 % of it, so that the cycle ends before memory does. */
+/* Percent of the live heap, within the limit when there is one: 95 % of it, so that the
+ * cycle ends before memory does. */
 uint64_t tri__pace_goal(void)
 {
     int percent = tri__load_relaxed(&gc_percent);
@@ -78,7 +84,8 @@ uint64_t tri__pace_goal(void)
     return goal;
 }
 
-/* Room between live heap and goal that is left to allocation while the mark runs: what the last mark needed and a quarter, within bounds. */
+/* Room between live heap and goal that is left to allocation while the mark runs: what the last
+ * mark needed and a quarter, within bounds. */
 static uint64_t trigger(uint64_t goal)
 {
     uint64_t at = tri__pace_live(), room = goal > at ? goal - at : 0;
@@ -97,8 +104,9 @@ bool tri__pace_is_due(void)
     return tri__pace_heap() >= trigger(tri__pace_goal());
 }
 
-/* A thread that allocates a share of what is left until the goal marks the same share of what the last cycle marked. Half the
- * way is free, for the markers. Past the goal the share does not grow any more: bounded, whatever happens. */
+/* A thread that allocates a share of what is left until the goal marks the same share of what the
+ * last cycle marked. Half the way is free, for the markers. Past the goal the share does not grow
+ * any more: bounded, whatever happens. */
 uint64_t tri__pace_assist(uint64_t allocated_bytes)
 {
     uint64_t goal = tri__pace_goal(), heap = tri__pace_heap(), start = trigger(goal);
@@ -108,7 +116,8 @@ uint64_t tri__pace_assist(uint64_t allocated_bytes)
         return 0;
     left = heap < goal ? goal - heap : 0;
     left = left < (goal - start) / 16 + 1 ? (goal - start) / 16 + 1 : left;
-    effort = (uint64_t)((double)tri__load_relaxed(&effort_last) * (double)allocated_bytes / (double)left);
+    effort = (uint64_t)((double)tri__load_relaxed(&effort_last) * (double)allocated_bytes /
+                        (double)left);
     return effort < ASSIST_LEAST ? ASSIST_LEAST : effort > ASSIST_MOST ? ASSIST_MOST : effort;
 }
 

@@ -16,7 +16,7 @@ struct slab {
 static struct tri__stack shared, unused;
 static struct slab *slabs; /* atomic */
 static uint32_t pending;   /* atomic: see work.h */
-static uint32_t events;    /* atomic: futex word, changes when work is published or all of it is done */
+static uint32_t events;    /* atomic: futex word, changes when work comes or all of it is done */
 static uint32_t waiting;   /* atomic: threads in tri__work_wait() */
 
 static struct tri__chunk *chunk_of(struct tri__stack_entry *link)
@@ -74,7 +74,8 @@ void tri__work_enter(void)
 
 void tri__work_leave(void)
 {
-    /* rel -> acq in tri__work_is_done(): what the worker marked is seen by who finds the work done */
+    /* rel -> acq in tri__work_is_done(): what the worker marked is seen
+     * by who finds the work done */
     if (tri__fetch_sub_acqrel(&pending, 1) == 1)
         tri__work_wake();
 }
@@ -107,7 +108,8 @@ uint32_t tri__work_events(void)
     return tri__load_acquire(&events); /* acq <- rel in tri__work_wake() */
 }
 
-/* The waiter is counted before it looks at the stack; who publishes pushes before it looks at the count. */
+/* The waiter is counted before it looks at the stack; who publishes pushes
+ * before it looks at the count. */
 void tri__work_wait(uint32_t seen, uint64_t timeout_ns)
 {
     tri__fetch_add_seqcst(&waiting, 1);

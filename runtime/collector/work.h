@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Marking work: chunks of addresses, shared through a lock-free stack, and the count that says when there is none.
+/* Marking work: chunks of addresses, shared through a lock-free stack, and the count
+ * that says when there is none.
  *
- * `pending` counts the chunks on the shared stack and the workers that hold work of their own. It is raised before a chunk is pushed and before
- * a worker looks for its first one, and lowered after; so 0 means that no address is anywhere [inv.work.pending].
+ * `pending` counts the chunks on the shared stack and the workers that hold work of their own. It
+ * is raised before a chunk is pushed and before a worker looks for its first one, and lowered
+ * after; so 0 means that no address is anywhere [inv.work.pending].
  * Threads: markers, and mutators that assist. */
 #ifndef TRI__COLLECTOR_WORK_H
 #define TRI__COLLECTOR_WORK_H
@@ -32,8 +34,9 @@ struct tri__chunk *tri__work_take(void); /* NULL: nothing is shared now */
 
 /* No work anywhere, no worker inside. */
 bool tri__work_is_done(void);
-/* Sleeps until work is published, or the last worker leaves, or tri__work_wake() is called, or the time is over (0: no limit). `seen` is what
- * tri__work_events() said before the caller looked whether it has to wait. */
+/* Sleeps until work is published, or the last worker leaves, or tri__work_wake() is called, or
+ * the time is over (0: no limit). `seen` is what tri__work_events() said before the caller
+ * looked whether it has to wait. */
 uint32_t tri__work_events(void);
 void tri__work_wait(uint32_t seen, uint64_t timeout_ns);
 /* Hints: some chunk is shared; nothing is shared, and somebody waits for work. */

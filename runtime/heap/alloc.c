@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The public allocation functions: from a type and a size to a slot with its layout written.
  *
- * Threads: any. Every path that can pass a safepoint does so before it takes a slot; from the slot to the return there is none,
- * so an object is never seen half laid out by this thread's own answers. */
+ * Threads: any. Every path that can pass a safepoint does so before it takes a slot;
+ * from the slot to the return there is none, so an object is never seen half laid out by
+ * this thread's own answers. */
 #include <tricolor/alloc.h>
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 #define FOOTER_MAX (TRI__SMALL_MAX - TRI_WORD) /* larger ones have a span of their own */
 #define TINY_BLOCK ((size_t)16)
-#define REPORT_BYTES ((uint64_t)64 << 10) /* pacing looks at what a thread has allocated at least this often */
+#define REPORT_BYTES ((uint64_t)64 << 10) /* pacing looks at a thread at least this often */
 
 static struct tri__cache *current_cache(void)
 {
@@ -39,7 +40,8 @@ static uintptr_t take_slot(struct tri__cache *cache, uint8_t span_class, const t
     uintptr_t slot;
 
     for (unsigned attempt = 0; run->current + bytes > run->end; attempt++)
-        if (!refill(cache, span_class, type) && !tri__heap.hooks.out_of_memory(cache, bytes, attempt))
+        if (!refill(cache, span_class, type) &&
+            !tri__heap.hooks.out_of_memory(cache, bytes, attempt))
             return 0;
     slot = run->current;
     run->current = slot + bytes;
@@ -64,10 +66,12 @@ static void *alloc_large(struct tri__cache *cache, const tri_type *type, size_t 
     return (void *)object;
 }
 
-/* Leaf objects of less than a word share blocks of 16 bytes; the block lives as long as one of them. */
+/* Leaf objects of less than a word share blocks of 16 bytes; the block
+ * lives as long as one of them. */
 static void *alloc_tiny(struct tri__cache *cache, size_t bytes)
 {
-    uintptr_t align = bytes & (~bytes + 1); /* the largest power of two that divides a C object's size is alignment enough */
+    /* The largest power of two that divides a C object's size is alignment enough. */
+    uintptr_t align = bytes & (~bytes + 1);
     uintptr_t object = (cache->tiny + align - 1) & ~(align - 1);
 
     if (object + bytes > cache->tiny_end) {
@@ -104,7 +108,8 @@ static void *alloc_bitmap(struct tri__cache *cache, const tri_type *type, size_t
     if (cache->front.runs[span_class].tag == type && bytes == type->size)
         return (void *)object; /* the run carries the layout already */
     span = cache->spans[span_class];
-    tri__heap_bits_write(span->bits, (object - span->base) / TRI_WORD, (unsigned)(span->slot_bytes / TRI_WORD),
+    tri__heap_bits_write(span->bits, (object - span->base) / TRI_WORD,
+                         (unsigned)(span->slot_bytes / TRI_WORD),
                          tri__type_object_mask(type, bytes));
     return (void *)object;
 }
@@ -158,9 +163,11 @@ void *tri_alloc_flex(const tri_type *type, size_t n)
     size_t bytes;
 
     if (type->tail == NULL)
-        tri__fatal("tri_alloc_flex: type '%s' has no flexible tail; declare it with TRI_FLEX_TYPE or use tri_alloc_array",
+        tri__fatal("tri_alloc_flex: type '%s' has no flexible tail; "
+                   "declare it with TRI_FLEX_TYPE or use tri_alloc_array",
                    type->name != NULL ? type->name : "?");
-    if (__builtin_mul_overflow(type->tail->size, n, &bytes) || __builtin_add_overflow(bytes, type->size, &bytes))
+    if (__builtin_mul_overflow(type->tail->size, n, &bytes) ||
+        __builtin_add_overflow(bytes, type->size, &bytes))
         return fail();
     return alloc_object(type, bytes);
 }

@@ -10,10 +10,12 @@
 #include "layout/heap_bits.h"
 #include "layout/type.h"
 
-/* A run is zeroed when it is cut, at most this far ahead, so that its lines are still in the first-level cache when they are used. */
+/* A run is zeroed when it is cut, at most this far ahead, so that its lines are still in the
+ * first-level cache when they are used. */
 #define RUN_BYTES ((uint32_t)8192)
 
-/* Unswept full spans a refill looks at before it takes fresh pages: bounds the delay of one refill. */
+/* Unswept full spans a refill looks at before it takes fresh pages:
+ * bounds the delay of one refill. */
 #define SWEEP_TRIES 8
 
 void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase)
@@ -34,20 +36,22 @@ static void hold(struct tri__cache *cache, uint8_t span_class, struct tri__span 
         cache->used[span_class / 64] &= ~(UINT64_C(1) << (span_class % 64));
 }
 
-/* Writes `type`'s layout into the run's slots, so that allocating that type writes nothing. A run that fits no type is
- * tagged with its own address, which no type's tag equals. */
-static void lay_out(struct tri__run *run, const struct tri__span *span, const tri_type *type, uint32_t count)
+/* Writes `type`'s layout into the run's slots, so that allocating that type writes nothing. A run
+ * that fits no type is tagged with its own address, which no type's tag equals. */
+static void lay_out(struct tri__run *run, const struct tri__span *span, const tri_type *type,
+                    uint32_t count)
 {
     run->tag = (span->span_class & 1) != 0 ? (const void *)&tri_type_bytes : run;
     if (span->bits == NULL || type == NULL || type->run_tag != type)
         return;
-    tri__heap_bits_fill(span->bits, (run->current - span->base) / TRI_WORD, (unsigned)(span->slot_bytes / TRI_WORD),
-                        count, tri__type_object_mask(type, type->size));
+    tri__heap_bits_fill(span->bits, (run->current - span->base) / TRI_WORD,
+                        (unsigned)(span->slot_bytes / TRI_WORD), count,
+                        tri__type_object_mask(type, type->size));
     run->tag = type;
 }
 
-/* The order matters to markers that resolve a stray word to one of these slots: contents, layout, and the colour last,
- * with release [inv.alloc.publish]. */
+/* The order matters to markers that resolve a stray word to one of these slots: contents, layout,
+ * and the colour last, with release [inv.alloc.publish]. */
 static bool cut_run(struct tri__cache *cache, struct tri__span *span, const tri_type *type)
 {
     struct tri__run *run = &cache->front.runs[span->span_class];
@@ -174,7 +178,8 @@ static struct tri__span *take_fresh(struct tri__cache *cache, uint8_t span_class
     return span;
 }
 
-/* No swept span with room is left: work that the thread would not have without a collector, so it is booked as a delay. */
+/* No swept span with room is left: work that the thread would not have without a collector,
+ * so it is booked as a delay. */
 static struct tri__span *take_span_slow(struct tri__cache *cache, uint8_t span_class)
 {
     struct tri__span *span = NULL;
@@ -224,8 +229,8 @@ static void forget_run(struct tri__run *run)
     run->tag = NULL;
 }
 
-/* Frees the slots that the run has not handed out. Only while no mark is running: a marker that has resolved a stray word to
- * one of them could otherwise blacken a free slot [inv.colour.writer]. */
+/* Frees the slots that the run has not handed out. Only while no mark is running: a marker that has
+ * resolved a stray word to one of them could otherwise blacken a free slot [inv.colour.writer]. */
 static void give_run_back(struct tri__cache *cache, struct tri__run *run, struct tri__span *span)
 {
     uint32_t first, count = run_rest(run, span, &first);
@@ -241,7 +246,8 @@ static void give_run_back(struct tri__cache *cache, struct tri__run *run, struct
 #define FOR_EACH_USED(cache, span_class)                                                           \
     for (unsigned word_ = 0; word_ < sizeof(cache)->used / sizeof(cache)->used[0]; word_++)        \
         for (uint64_t bits_ = (cache)->used[word_]; bits_ != 0; bits_ &= bits_ - 1)                \
-            for (unsigned span_class = word_ * 64 + (unsigned)__builtin_ctzll(bits_), once_ = 1; once_; once_ = 0)
+            for (unsigned span_class = word_ * 64 + (unsigned)__builtin_ctzll(bits_), once_ = 1;   \
+                 once_; once_ = 0)
 
 void tri__cache_arm(struct tri__cache *cache)
 {
@@ -258,7 +264,8 @@ void tri__cache_blacken(struct tri__cache *cache)
 
         tri__span_paint(span, first, count, tri__cache_colour(cache));
     }
-    cache->tiny = cache->tiny_end = 0; /* its block is white: what is allocated from now on must not be */
+    /* Its block is white: what is allocated from now on must not be. */
+    cache->tiny = cache->tiny_end = 0;
     tri__cache_report(cache);
 }
 
@@ -274,7 +281,8 @@ void tri__cache_flip(struct tri__cache *cache)
     }
     memset(cache->used, 0, sizeof cache->used);
     cache->tiny = cache->tiny_end = 0; /* its block may be swept */
-    tri__page_cache_flush(&tri__heap.pages, &cache->pages); /* a thread that sleeps for long keeps no pages from the others */
+    /* A thread that sleeps for long keeps no pages from the others. */
+    tri__page_cache_flush(&tri__heap.pages, &cache->pages);
     cache->black = false;
     cache->sweeping = true;
     cache->side ^= 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A thread's cache: the runs it allocates from, and the spans they are cut from.
  *
- * All bookkeeping (zeroing, colour, layout, accounting) is done when a run is cut, none when an object is handed out.
+ * All bookkeeping (zeroing, colour, layout, accounting) is done when a run is cut, none
+ * when an object is handed out.
  * Threads: the owner; for a thread in TRI_BLOCKING the collector, after it has claimed the thread.
  * See: docs/architecture.md "Allocation". */
 #ifndef TRI__HEAP_CACHE_H
@@ -20,11 +21,11 @@ struct tri__cache {
     struct tri__page_cache pages;
     uintptr_t tiny; /* rest of the block that small leaf objects share: [tiny, tiny_end) */
     uintptr_t tiny_end;
-    uint64_t unreported;  /* bytes handed out in runs since the last report to the heap */
-    uint64_t given_back;  /* bytes of runs given back since then */
-    uint8_t side;         /* central lists that hold swept spans, in this thread's view */
-    bool black;           /* from the thread's answer to H2 until H4: new objects are born marked [inv.alloc.black] */
-    bool sweeping;        /* spans on the other side may be swept by this thread [inv.sweep.sides] */
+    uint64_t unreported; /* bytes handed out in runs since the last report to the heap */
+    uint64_t given_back; /* bytes of runs given back since then */
+    uint8_t side;        /* central lists that hold swept spans, in this thread's view */
+    bool black;          /* from H2 until H4: new objects are born marked [inv.alloc.black] */
+    bool sweeping;       /* spans on the other side may be swept by this thread [inv.sweep.sides] */
 };
 
 /* What a thread takes over from the phase it joins. */
@@ -42,18 +43,21 @@ static inline enum tri__colour tri__cache_colour(const struct tri__cache *cache)
 
 void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase);
 
-/* Gives the thread a run of `span_class` with at least one slot; slots of bitmap spans get `type`'s layout
- * when it is not NULL. false: out of memory. No safepoint; the caller has passed one. */
+/* Gives the thread a run of `span_class` with at least one slot; slots of bitmap spans get `type`'s
+ * layout when it is not NULL. false: out of memory. No safepoint; the caller has passed one. */
 bool tri__cache_refill(struct tri__cache *cache, uint8_t span_class, const tri_type *type);
 
-/* H1: sweeping is over for this thread. New objects are still white: another thread whose barrier is not on yet may store to them,
- * and nobody would look into a black one again [inv.alloc.black]. */
+/* H1: sweeping is over for this thread. New objects are still white: another thread
+ * whose barrier is not on yet may store to them, and nobody would look into a black
+ * one again [inv.alloc.black]. */
 void tri__cache_arm(struct tri__cache *cache);
 
-/* H2, when every thread's barrier is on: from now on new objects are black; slots already in runs become so. Marking has not begun. */
+/* H2, when every thread's barrier is on: from now on new objects are black; slots already in runs
+ * become so. Marking has not begun. */
 void tri__cache_blacken(struct tri__cache *cache);
 
-/* H4: gives all runs and spans back, to be swept; from now on allocates white, from swept spans only. Marking is over. */
+/* H4: gives all runs and spans back, to be swept; from now on allocates white, from swept
+ * spans only. Marking is over. */
 void tri__cache_flip(struct tri__cache *cache);
 
 /* Gives everything back without a change of phase: the thread is leaving. */
@@ -65,7 +69,8 @@ void tri__cache_report(struct tri__cache *cache);
 /* Allocates a span of its own for `bytes` of `type` (NULL: leaf). 0: out of memory. A safepoint. */
 uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_t bytes);
 
-/* Takes one span of the side that `unswept` names, sweeps it and files it on the other. false: there is none. */
+/* Takes one span of the side that `unswept` names, sweeps it and files it on the
+ * other. false: there is none. */
 bool tri__sweep_one(uint8_t unswept, uint8_t span_class);
 
 /* Sweeps spans of one span class until `side` is empty; returns how many. */

@@ -12,7 +12,8 @@
 
 static struct tri__cache *attach_too_early(void)
 {
-    tri__fatal("the heap was used before tri_init(), or after tri_shutdown(); call tri_init() first");
+    tri__fatal("the heap was used before tri_init(), or after tri_shutdown(); "
+               "call tri_init() first");
 }
 
 struct tri__heap tri__heap = {.hooks = {.attach = attach_too_early}};
@@ -31,7 +32,8 @@ static size_t default_reserve(void)
 /* A range aligned to chunks; asks for half as much each time it is refused. */
 static bool reserve_range(size_t bytes)
 {
-    for (bytes &= ~(CHUNK_BYTES - 1); bytes >= LEAST_RESERVE; bytes = bytes / 2 & ~(CHUNK_BYTES - 1)) {
+    for (bytes &= ~(CHUNK_BYTES - 1); bytes >= LEAST_RESERVE;
+         bytes = bytes / 2 & ~(CHUNK_BYTES - 1)) {
         char *range = tri__os_reserve(bytes + CHUNK_BYTES);
         size_t head;
 
@@ -90,7 +92,8 @@ void tri__heap_release(void)
 
 void tri__heap_set_limit(size_t bytes)
 {
-    tri__page_heap_set_limit(&tri__heap.pages, bytes == SIZE_MAX ? SIZE_MAX : bytes >> TRI__PAGE_SHIFT);
+    tri__page_heap_set_limit(&tri__heap.pages,
+                             bytes == SIZE_MAX ? SIZE_MAX : bytes >> TRI__PAGE_SHIFT);
 }
 
 void tri__span_publish(struct tri__span *span)
@@ -99,7 +102,8 @@ void tri__span_publish(struct tri__span *span)
 
     for (size_t i = 0; i < span->pages; i++) {
         tri__store_relaxed(&tri__heap.page_span[first + i], span);
-        /* rel -> acq in tri__locate(): who sees the class sees the descriptor and the cleared bits */
+        /* rel -> acq in tri__locate(): who sees the class sees the
+         * descriptor and the cleared bits */
         tri__store_release(&tri__heap.page_class[first + i], span->span_class);
     }
 }
@@ -127,5 +131,6 @@ uint64_t tri__heap_in_use(void)
     uint64_t gone = tri__load_relaxed(&tri__heap.freed) + tri__load_relaxed(&tri__heap.given_back);
     uint64_t allocated = tri__load_relaxed(&tri__heap.allocated);
 
-    return allocated > gone ? allocated - gone : 0; /* threads report what they allocated a little late */
+    /* Threads report what they allocated a little late. */
+    return allocated > gone ? allocated - gone : 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The heap as a whole: the reserved range, the page table over it, the central lists, and what the upper floors install.
+/* The heap as a whole: the reserved range, the page table over it, the central lists, and
+ * what the upper floors install.
  *
- * Threads: every field of struct tri__heap is const after tri__heap_init() or says how it is shared. */
+ * Threads: every field of struct tri__heap is const after tri__heap_init()
+ * or says how it is shared. */
 #ifndef TRI__HEAP_HEAP_H
 #define TRI__HEAP_HEAP_H
 
@@ -14,9 +16,10 @@
 
 struct tri__cache;
 
-/* Spans of one span class that no thread holds. Pushing and popping is lock-free; popping one makes the popper its owner.
- * Which of the two sides holds swept spans is each thread's own view (struct tri__cache, `side`): H4 flips it
- * thread by thread, so that nobody has to stop for it [inv.sweep.sides]. */
+/* Spans of one span class that no thread holds. Pushing and popping is lock-free; popping one
+ * makes the popper its owner. Which of the two sides holds swept spans is each thread's own
+ * view (struct tri__cache, `side`): H4 flips it thread by thread, so that nobody has to stop
+ * for it [inv.sweep.sides]. */
 struct tri__central {
     alignas(64) struct tri__stack partial[2]; /* may have free slots */
     struct tri__stack full[2];                /* had none when it was put here */
@@ -26,7 +29,8 @@ struct tri__central {
 struct tri__heap_hooks {
     /* The calling thread's cache; attaches the thread. Never NULL. */
     struct tri__cache *(*attach)(void);
-    /* A safepoint of the calling thread: may flip the cache's phase, so nothing of the cache may be held across it. */
+    /* A safepoint of the calling thread: may flip the cache's phase, so nothing of the
+     * cache may be held across it. */
     void (*safepoint)(struct tri__cache *cache);
     /* A delay of the calling thread from `start` (tri__os_now) until now, spent getting memory. */
     void (*refilled)(struct tri__cache *cache, uint64_t start);
@@ -37,20 +41,25 @@ struct tri__heap_hooks {
 struct tri__heap {
     uintptr_t base;
     size_t bytes;
-    uint8_t *page_class;          /* a byte a page: span class, or TRI__NO_SPAN. atomic: release after the span is set up */
-    struct tri__span **page_span; /* a pointer a page, right while page_class says so. atomic */
+    /* A byte a page: span class, or TRI__NO_SPAN. atomic: release after the span is set up */
+    uint8_t *page_class;
+    /* A pointer a page, right while page_class says so. atomic */
+    struct tri__span **page_span;
     struct tri__heap_hooks hooks;
 
     alignas(64) struct tri__page_heap pages;
-    alignas(64) uint64_t allocated; /* bytes handed out ever, in whole runs, as far as threads have reported. atomic */
-    uint64_t freed;                 /* bytes swept ever. atomic */
-    uint64_t given_back;            /* bytes of runs that were given back unused. atomic */
+    /* atomic: bytes ever */
+    alignas(64) uint64_t allocated; /* handed out, in whole runs, as far as threads have reported */
+    uint64_t freed;                 /* swept */
+    uint64_t given_back;            /* of runs that were given back unused */
+
     struct tri__central central[TRI__SPAN_CLASSES];
 };
 
 extern struct tri__heap tri__heap;
 
-/* Reserves the range and its tables: 0, or -ENOMEM with nothing left behind. reserve == 0: the default. */
+/* Reserves the range and its tables: 0, or -ENOMEM with nothing left behind.
+ * reserve == 0: the default. */
 int tri__heap_init(size_t reserve, size_t memory_limit, const struct tri__heap_hooks *hooks);
 
 /* Gives everything back. No other thread may be using the heap. */
@@ -59,14 +68,17 @@ void tri__heap_release(void);
 /* Sets the limit on committed bytes; SIZE_MAX: none. Any thread. */
 void tri__heap_set_limit(size_t bytes);
 
-/* Enter a span into the page table, or take it out, so that words can be resolved to its slots. Owner of the span. */
+/* Enter a span into the page table, or take it out, so that words can be resolved to its
+ * slots. Owner of the span. */
 void tri__span_publish(struct tri__span *span);
 void tri__span_retract(struct tri__span *span);
 
-/* Takes an empty span out of the page table and gives its pages and its descriptor back. Owner of the span. */
+/* Takes an empty span out of the page table and gives its pages and its
+ * descriptor back. Owner of the span. */
 void tri__span_free(struct tri__span *span);
 
-/* Bytes handed out and not swept: objects, garbage, and what is left of cached runs. A recent value. */
+/* Bytes handed out and not swept: objects, garbage, and what is left of
+ * cached runs. A recent value. */
 uint64_t tri__heap_in_use(void);
 
 static inline bool tri__in_heap(uintptr_t address)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects with a span of their own.
  *
- * The span is listed, and its colour set, before any safepoint, so that it belongs to one side of one cycle; the memory is
- * zeroed after that, outside all locks, in pieces with safepoints between them. Until the type is stored a marker finds nothing to scan in it:
- * all it could hold is zero [inv.large.zeroing]. */
+ * The span is listed, and its colour set, before any safepoint, so that it belongs to one side of
+ * one cycle; the memory is zeroed after that, outside all locks, in pieces with safepoints
+ * between them. Until the type is stored a marker finds nothing to scan in it: all it could hold
+ * is zero [inv.large.zeroing]. */
 #include <string.h>
 
 #include "heap/cache.h"

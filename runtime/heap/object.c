@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public questions about one object. Threads: any; no locks; the caller keeps the object alive. */
+/* The public questions about one object. Threads: any; no locks; the
+ * caller keeps the object alive. */
 #include "heap/object.h"
 
 #include <tricolor/inspect.h>
@@ -22,7 +23,8 @@ const tri_type *tri_object_type(const void *p)
 {
     struct tri__ref ref;
 
-    if (!tri__resolve((uintptr_t)p, &ref) || tri__class_info[ref.span_class].kind == TRI__KIND_BITMAP)
+    if (!tri__resolve((uintptr_t)p, &ref) ||
+        tri__class_info[ref.span_class].kind == TRI__KIND_BITMAP)
         return NULL;
     return tri__ref_is_leaf(&ref) ? &tri_type_bytes : tri__ref_type(&ref);
 }

@@ -7,7 +7,8 @@
 #include "layout/heap_bits.h"
 #include "layout/type_pointers.h"
 
-static inline struct tri__type_pointers tri__bitmap_pointers(const struct tri__ref *ref, const struct tri__class_info *info)
+static inline struct tri__type_pointers tri__bitmap_pointers(const struct tri__ref *ref,
+                                                             const struct tri__class_info *info)
 {
     uintptr_t page = ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1);
     const uint64_t *bits = (const uint64_t *)(page + info->bits_offset);
@@ -16,13 +17,16 @@ static inline struct tri__type_pointers tri__bitmap_pointers(const struct tri__r
     return tri__type_pointers_bits(ref->base, mask);
 }
 
-/* The type of a footer or large object; NULL for a large leaf, or while the object is still being set up. */
+/* The type of a footer or large object; NULL for a large leaf, or while the
+ * object is still being set up. */
 static inline const tri_type *tri__ref_type(const struct tri__ref *ref)
 {
     if (ref->span_class == TRI__LARGE_SPAN)
-        return tri__load_acquire(&tri__span_at(ref->base)->type); /* acq <- rel in tri__large_alloc() */
+        /* acq <- rel in tri__large_alloc() */
+        return tri__load_acquire(&tri__span_at(ref->base)->type);
     /* acq <- rel in alloc_footer() */
-    return tri__load_acquire((const tri_type **)(ref->base + tri__class_info[ref->span_class].size - TRI_WORD));
+    return tri__load_acquire(
+        (const tri_type **)(ref->base + tri__class_info[ref->span_class].size - TRI_WORD));
 }
 
 /* Where the object's last word that may be visited ends: a footer never is [inv.layout.footer]. */

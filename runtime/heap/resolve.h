@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* From any word to the object it points into, or to nothing; and the colour of that object.
  *
- * A word may hold anything: every bound is checked (in the range, page in use, index below the slot count, slot allocated)
- * [inv.resolve.bounds]. No locks; any thread, at any time. What is found stays valid while the caller keeps the object alive or a mark is running. */
+ * A word may hold anything: every bound is checked (in the range, page in use, index below the slot
+ * count, slot allocated) [inv.resolve.bounds]. No locks; any thread, at any time. What is found
+ * stays valid while the caller keeps the object alive or a mark is running. */
 #ifndef TRI__HEAP_RESOLVE_H
 #define TRI__HEAP_RESOLVE_H
 
 #include "heap/heap.h"
 
 struct tri__ref {
-    uintptr_t base; /* of the slot */
+    uintptr_t base;  /* of the slot */
     uint8_t *colour; /* atomic: enum tri__colour */
     uint8_t span_class;
 };
@@ -63,9 +64,11 @@ static inline bool tri__resolve(uintptr_t address, struct tri__ref *ref)
     return tri__locate(address, ref) && tri__is_allocated(ref);
 }
 
-/* Makes a white object grey. true: the caller has to scan it. Two markers that meet at one object may both be told so, which costs a second
- * scan and nothing else: a plain store is much cheaper than an atomic operation that says who was first (docs/performance.md).
- * What a white object holds was published by its thread's answer to H1; objects of this mark are born black [inv.alloc.black]. */
+/* Makes a white object grey. true: the caller has to scan it. Two markers that meet at one
+ * object may both be told so, which costs a second scan and nothing else: a plain store is
+ * much cheaper than an atomic operation that says who was first (docs/performance.md). What a
+ * white object holds was published by its thread's answer to H1; objects of this mark are
+ * born black [inv.alloc.black]. */
 static inline bool tri__mark(const struct tri__ref *ref)
 {
     if (tri__load_acquire(ref->colour) != TRI__WHITE)

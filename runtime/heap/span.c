@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Span descriptors and the colours of their slots.
  *
- * Owns: the pool of descriptors. Locks: none; the pool is a lock-free stack over slabs that are never unmapped before shutdown. */
+ * Owns: the pool of descriptors. Locks: none; the pool is a lock-free stack over slabs that are
+ * never unmapped before shutdown. */
 #include "heap/span.h"
 
 #include <string.h>
@@ -99,7 +100,7 @@ void tri__span_delete(struct tri__span *span)
     tri__stack_push(&unused, &span->link);
 }
 
-/* --- eight colours at a time ------------------------------------------------------------------------------------------- */
+/* ---- eight colours at a time ---- */
 
 #define EACH UINT64_C(0x0101010101010101)
 
@@ -122,7 +123,8 @@ static uint64_t black(uint64_t colours)
 /* Sum of the word's bytes. */
 static uint32_t add_bytes(uint64_t bytes)
 {
-    uint64_t pairs = (bytes & UINT64_C(0x00ff00ff00ff00ff)) + (bytes >> 8 & UINT64_C(0x00ff00ff00ff00ff));
+    uint64_t pairs =
+        (bytes & UINT64_C(0x00ff00ff00ff00ff)) + (bytes >> 8 & UINT64_C(0x00ff00ff00ff00ff));
 
     return (uint32_t)(pairs * UINT64_C(0x0001000100010001) >> 48);
 }
@@ -151,7 +153,8 @@ static uint32_t find_slot(const struct tri__span *span, uint32_t from, bool want
     return span->slots;
 }
 
-bool tri__span_next_run(const struct tri__span *span, uint32_t limit, uint32_t *first, uint32_t *count)
+bool tri__span_next_run(const struct tri__span *span, uint32_t limit, uint32_t *first,
+                        uint32_t *count)
 {
     uint32_t start = find_slot(span, span->next_slot, false);
     uint32_t end;
@@ -164,8 +167,10 @@ bool tri__span_next_run(const struct tri__span *span, uint32_t limit, uint32_t *
     return true;
 }
 
-/* Whole groups by words; a group that is shared with other slots byte by byte, for markers may be storing to those. */
-void tri__span_paint(struct tri__span *span, uint32_t first, uint32_t count, enum tri__colour colour)
+/* Whole groups by words; a group that is shared with other slots byte by byte, for
+ * markers may be storing to those. */
+void tri__span_paint(struct tri__span *span, uint32_t first, uint32_t count,
+                     enum tri__colour colour)
 {
     uint32_t slot = first, end = first + count;
 
@@ -190,7 +195,8 @@ uint32_t tri__span_sweep(struct tri__span *span, uint32_t *freed)
 
         live += black(colours);
         before += taken(colours);
-        tri__store_release(group_of(span, group), black(colours)); /* rel -> acq in tri__is_allocated() */
+        /* rel -> acq in tri__is_allocated() */
+        tri__store_release(group_of(span, group), black(colours));
     }
     *freed = add_bytes(before) - add_bytes(live);
     span->next_slot = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tri_stats_get: adds up what threads, the heap and the coordinator have counted. Threads: any; no safepoint. */
+/* tri_stats_get: adds up what threads, the heap and the coordinator have counted.
+ * Threads: any; no safepoint. */
 #include <errno.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@
 #include "mutator/attach.h"
 #include "mutator/registry.h"
 
-#define FIRST_SIZE offsetof(tri_stats, delays) /* no version was smaller than what comes before the first array */
+/* No version was smaller than what comes before the first array. */
+#define FIRST_SIZE offsetof(tri_stats, delays)
 
 const char *tri_delay_name(tri_delay_cause cause)
 {
@@ -47,7 +49,8 @@ static void fold_buckets(tri_delay *delay, const struct tri__histogram *histogra
         uint64_t ns = tri__histogram_bucket_max(i);
         unsigned power = ns == 0 ? 0 : 63 - (unsigned)__builtin_clzll(ns);
 
-        delay->buckets[power < TRI_DELAY_BUCKETS ? power : TRI_DELAY_BUCKETS - 1] += histogram->buckets[i];
+        delay->buckets[power < TRI_DELAY_BUCKETS ? power : TRI_DELAY_BUCKETS - 1] +=
+            histogram->buckets[i];
     }
 }
 
@@ -86,7 +89,8 @@ static void fill_heap(tri_stats *stats)
     stats->heap_bytes = tri__heap_in_use();
     stats->heap_goal = tri__pace_goal();
     stats->live_bytes = tri__pace_live();
-    stats->allocated_bytes = tri__load_relaxed(&tri__heap.allocated) - tri__load_relaxed(&tri__heap.given_back);
+    stats->allocated_bytes =
+        tri__load_relaxed(&tri__heap.allocated) - tri__load_relaxed(&tri__heap.given_back);
     stats->freed_bytes = tri__load_relaxed(&tri__heap.freed);
     stats->mapped_bytes = (uint64_t)tri__page_heap_committed(&tri__heap.pages) << TRI__PAGE_SHIFT;
     stats->resident_bytes = tri__os_resident_bytes();

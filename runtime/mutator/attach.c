@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a mutator: attach, adopt the phase, detach; and starting threads with an argument that stays alive.
+/* The life of a mutator: attach, adopt the phase, detach; and starting threads with
+ * an argument that stays alive.
  *
  * Locks: registry_lock. Neither attaching nor detaching waits for a cycle. */
 #define TRI_IMPLEMENTATION
@@ -30,7 +31,7 @@ struct tri__front tri__unattached = {
 __thread struct tri__front *tri__self __attribute__((tls_model("initial-exec"))) = &tri__unattached;
 
 static pthread_key_t leave_key;
-static bool open_for_use; /* atomic */
+static bool open_for_use;             /* atomic */
 static struct tri__departed departed; /* [registry_lock] */
 static __thread bool forbidden;       /* this thread is the collector's */
 
@@ -102,8 +103,9 @@ static int attach(void)
     if (error == 0) {
         mutator->attach_depth = 1;
         tri__self = &mutator->writer.cache.front;
+        /* It counts as scanned, but may hold what it has loaded before it first used the heap. */
         if (mutator->writer.cache.front.barrier == TRI__BARRIER_SCANNED)
-            tri__stack_scan_own(mutator); /* it counts as scanned, but may hold what it has loaded before its first use of the heap */
+            tri__stack_scan_own(mutator);
         return 0;
     }
     if (mutator != NULL) {
@@ -120,9 +122,11 @@ struct tri__mutator *tri__mutator_here(void)
     if (self != NULL)
         return self;
     if (forbidden)
-        tri__fatal("the heap was used on a thread of the collector: log and oom handlers must not allocate or store heap pointers");
+        tri__fatal("the heap was used on a thread of the collector: "
+                   "log and oom handlers must not allocate or store heap pointers");
     if (!tri__load_acquire(&open_for_use)) /* acq <- rel in tri__mutators_init() */
-        tri__fatal("the heap was used before tri_init(), or after tri_shutdown(); call tri_init() first");
+        tri__fatal("the heap was used before tri_init(), or after tri_shutdown(); "
+                   "call tri_init() first");
     if (attach() != 0)
         tri__fatal("no memory to attach a thread; call tri_thread_attach() first to handle that");
     return tri__mutator_self();
@@ -145,8 +149,8 @@ static void keep_statistics_locked(const struct tri__mutator *mutator)
     tri__add_single_writer(&departed.assists, tri__load_relaxed(&mutator->assists));
 }
 
-/* With the lock held no new request can come: one that is pending is answered first, so the collector never waits
- * for a thread that is gone [inv.registry.phase]. */
+/* With the lock held no new request can come: one that is pending is answered first, so the
+ * collector never waits for a thread that is gone [inv.registry.phase]. */
 void tri__mutator_leave(void)
 {
     struct tri__mutator *self = tri__mutator_self();
@@ -188,7 +192,8 @@ void tri_thread_detach(void)
     struct tri__mutator *self = tri__mutator_self();
 
     if (self == NULL)
-        tri__fatal("tri_thread_detach() in a thread that is not attached; pair it with tri_thread_attach()");
+        tri__fatal("tri_thread_detach() in a thread that is not attached; "
+                   "pair it with tri_thread_attach()");
     if (self->blocking_depth != 0)
         tri__fatal("tri_thread_detach() inside TRI_BLOCKING; leave the block first");
     if (self->attach_depth <= 1)
@@ -209,7 +214,8 @@ void tri__departed_statistics(struct tri__departed *out)
     tri__registry_unlock();
 }
 
-/* What a new thread needs to start; the handle keeps the argument alive until it is on the new thread's stack. */
+/* What a new thread needs to start; the handle keeps the argument alive until it is
+ * on the new thread's stack. */
 struct start {
     void *(*function)(void *);
     tri_handle *argument;
@@ -227,7 +233,8 @@ static void *start_thread(void *pointer)
     return start.function(argument);
 }
 
-int tri_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument)
+int tri_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                      void *(*function)(void *), void *argument)
 {
     struct start *start = malloc(sizeof *start);
     int error;

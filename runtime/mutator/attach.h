@@ -11,7 +11,7 @@ struct tri__departed {
     uint64_t assists;
 };
 
-int tri__mutators_init(void);    /* 0 or -errno */
+int tri__mutators_init(void);     /* 0 or -errno */
 void tri__mutators_release(void); /* nobody may be attached */
 
 void tri__departed_statistics(struct tri__departed *out);

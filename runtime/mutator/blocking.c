@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* TRI_BLOCKING: handing the thread's part of the protocol to the collector while the thread may sleep.
- * The state machine stands in mutator.h, the pairing with the coordinator in handshake.c. */
+/* TRI_BLOCKING: handing the thread's part of the protocol to the collector while the thread may
+ * sleep. The state machine stands in mutator.h, the pairing with the coordinator in handshake.c. */
 #include "base/fatal.h"
 #include "base/futex.h"
 #include "base/os.h"
 #include "mutator/handshake.h"
 #include "mutator/stack.h"
 
-/* BLOCKED unless a request came first: that one the thread answers itself, or the coordinator has just claimed it. */
+/* BLOCKED unless a request came first: that one the thread answers itself, or the
+ * coordinator has just claimed it. */
 static void become_blocked(struct tri__mutator *self)
 {
     for (;;) {
@@ -15,7 +16,8 @@ static void become_blocked(struct tri__mutator *self)
 
         /* seqcst: before the load of the request. rel -> acq in claim_and_answer() */
         tri__store_seqcst(&self->state, TRI__BLOCKED);
-        if ((tri__load_seqcst(&self->writer.cache.front.request) & TRI__REQUEST_MASK) == TRI__REQUEST_NONE)
+        if ((tri__load_seqcst(&self->writer.cache.front.request) & TRI__REQUEST_MASK) ==
+            TRI__REQUEST_NONE)
             return;
         if (!tri__cas_seqcst(&self->state, &state, TRI__RUNNING))
             return;
@@ -56,7 +58,8 @@ __attribute__((noinline)) void tri_blocking_begin(void)
     tri__registers_read(self->registers.saved);
     tri__stack_save(self, tri__stack_pointer());
     self->stack_low = (uintptr_t)__builtin_frame_address(0);
-    TRI__ASSERT(self->stack_low - tri__stack_pointer() <= TRI__SAVED_FRAME * TRI_WORD || self->stack_low < tri__stack_pointer());
+    TRI__ASSERT(self->stack_low - tri__stack_pointer() <= TRI__SAVED_FRAME * TRI_WORD ||
+                self->stack_low < tri__stack_pointer());
     become_blocked(self);
 }
 
@@ -67,8 +70,8 @@ void tri_blocking_end(void)
     if (self == NULL)
         return;
     if (self->blocking_depth == 0)
-        tri__fatal("the end of TRI_BLOCKING without its beginning: the heap was used inside the block, which attached the thread; "
-                   "use the heap before or after it");
+        tri__fatal("the end of TRI_BLOCKING without its beginning: the heap was used inside "
+                   "the block, which attached the thread; use the heap before or after it");
     if (--self->blocking_depth != 0)
         return;
     become_running(self);

@@ -63,7 +63,8 @@ tri_handle *tri_handle_new(void *p)
 
 void *tri_handle_get(const tri_handle *handle)
 {
-    return tri__load_acquire(&handle->object); /* acq <- rel in tri_handle_set(), so a handle may hand an object over */
+    /* acq <- rel in tri_handle_set(), so a handle may hand an object over */
+    return tri__load_acquire(&handle->object);
 }
 
 void tri_handle_set(tri_handle *handle, void *p)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests, answers, and answering for blocked threads.
  *
- * Pairing. Coordinator: request := what, then state is read (claim). Mutator, entering TRI_BLOCKING: state := BLOCKED, then request is
- * read. Both sides store before they load, sequentially consistent, so at least one sees the other [inv.handshake.dekker]:
- * a request is answered by the mutator itself or by a claim, and only once, because only the one who acts for
- * the mutator (its thread while RUNNING, the coordinator while CLAIMED) clears it [inv.mutator.claim]. */
+ * Pairing. Coordinator: request := what, then state is read (claim). Mutator, entering
+ * TRI_BLOCKING: state := BLOCKED, then request is read. Both sides store before they load,
+ * sequentially consistent, so at least one sees the other [inv.handshake.dekker]: a
+ * request is answered by the mutator itself or by a claim, and only once, because only the
+ * one who acts for the mutator (its thread while RUNNING, the coordinator while CLAIMED)
+ * clears it [inv.mutator.claim]. */
 #include "mutator/handshake.h"
 
 #include "base/fatal.h"
@@ -12,7 +14,8 @@
 #include "base/os.h"
 #include "mutator/stack.h"
 
-/* How long the coordinator sleeps before it looks for blocked threads again. Only a backstop: [inv.handshake.dekker]. */
+/* How long the coordinator sleeps before it looks for blocked threads again. Only a
+ * backstop: [inv.handshake.dekker]. */
 #define RECHECK_NS UINT64_C(1000000)
 
 static uint32_t pending; /* atomic: answers still to come; the last one wakes the coordinator */
@@ -69,7 +72,8 @@ static void act(struct tri__mutator *mutator, enum tri__request what, bool own)
 /* acq <- the store in post_request() */
 static enum tri__request asked(const struct tri__mutator *mutator)
 {
-    return (enum tri__request)(tri__load_acquire(&mutator->writer.cache.front.request) & TRI__REQUEST_MASK);
+    return (enum tri__request)(tri__load_acquire(&mutator->writer.cache.front.request) &
+                               TRI__REQUEST_MASK);
 }
 
 /* Whoever acts for the mutator does what is asked and says so. */
@@ -110,7 +114,8 @@ static void claim_and_answer(struct tri__mutator *mutator)
 {
     uint32_t state = TRI__BLOCKED;
 
-    /* seqcst: after the store of the request. acq <- rel in tri_blocking_begin(): its stack and cache are ours now */
+    /* seqcst: after the store of the request. acq <- rel in tri_blocking_begin(): its
+     * stack and cache are ours now */
     if (!tri__cas_seqcst(&mutator->state, &state, TRI__CLAIMED))
         return;
     if (asked(mutator) != TRI__REQUEST_NONE)
@@ -191,7 +196,8 @@ static size_t post_request(enum tri__request what, uint64_t now)
         if (mutator == NULL)
             continue;
         tri__store_relaxed(&mutator->asked, now);
-        tri__fetch_or_seqcst(&mutator->writer.cache.front.request, what); /* before any claim: [inv.handshake.dekker] */
+        /* Before any claim: [inv.handshake.dekker]. */
+        tri__fetch_or_seqcst(&mutator->writer.cache.front.request, what);
     }
     tri__registry_unlock();
     return count;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A mutator: a thread of the program that uses the heap.
  *
- * The block of a thread is touched by the thread itself while it runs, and by the collector while the thread is in TRI_BLOCKING
- * and the collector has claimed its state word [inv.mutator.claim]. Others read the fields marked atomic, under RCU.
+ * The block of a thread is touched by the thread itself while it runs, and by the collector while
+ * the thread is in TRI_BLOCKING and the collector has claimed its state word [inv.mutator.claim].
+ * Others read the fields marked atomic, under RCU.
  * See: docs/architecture.md "Handshakes". */
 #ifndef TRI__MUTATOR_MUTATOR_H
 #define TRI__MUTATOR_MUTATOR_H
@@ -17,9 +18,9 @@
 
 /* Who acts for the mutator.
  *
- *     RUNNING  --thread, tri_blocking_begin-->  BLOCKED      BLOCKED --thread, tri_blocking_end--> RUNNING
+ *     RUNNING  --thread, tri_blocking_begin-->  BLOCKED  --thread, tri_blocking_end-->  RUNNING
  *     BLOCKED  --collector, claims-->  CLAIMED  --collector, done-->  BLOCKED
- *     CLAIMED  --thread wants to go on, and sleeps-->  AWAITED  --collector, done, wakes it-->  BLOCKED */
+ *     CLAIMED  --thread wants to go on, sleeps-->  AWAITED  --collector, wakes it-->  BLOCKED */
 enum tri__mutator_state {
     TRI__RUNNING,
     TRI__BLOCKED,
@@ -28,7 +29,8 @@ enum tri__mutator_state {
     TRI__DETACHED,
 };
 
-/* What the collector asks of every mutator, one thing at a time: the low bits of the request word. */
+/* What the collector asks of every mutator, one thing at a time: the low
+ * bits of the request word. */
 #define TRI__REQUEST_MASK UINT32_C(0xff)
 
 enum tri__request {
@@ -55,11 +57,11 @@ struct tri__mutator {
     struct tri__registers registers;
 
     /* atomic */
-    alignas(64) uint32_t state; /* enum tri__mutator_state */
-    uint64_t asked;             /* when the pending or last request was made */
-    uint64_t latency;           /* how long its answer took to come */
+    alignas(64) uint32_t state;                     /* enum tri__mutator_state */
+    uint64_t asked;                                 /* when the pending or last request was made */
+    uint64_t latency;                               /* how long its answer took to come */
     struct tri__histogram delays[TRI_DELAY_CAUSES]; /* one writer: the thread itself */
-    uint64_t assists;           /* one writer */
+    uint64_t assists;                               /* one writer */
 
     struct tri__rcu_head rcu;
 };
@@ -72,7 +74,8 @@ static inline struct tri__mutator *tri__mutator_of_cache(struct tri__cache *cach
 /* What threads point to before their first use of the heap. Never written. */
 extern struct tri__front tri__unattached;
 
-/* The calling thread's block, or NULL. Also inside TRI_BLOCKING, where the block itself may be the collector's: only the pointer is looked at. */
+/* The calling thread's block, or NULL. Also inside TRI_BLOCKING, where the block itself may be the
+ * collector's: only the pointer is looked at. */
 static inline struct tri__mutator *tri__mutator_self(void)
 {
     if (tri__self == &tri__unattached)

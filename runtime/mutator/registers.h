@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The registers that a function must keep for its caller: together with the callers' stack they hold every pointer the
- * callers have. Caller-saved registers need no look: at a call they hold nothing that is used afterwards.
+/* The registers that a function must keep for its caller: together with the callers' stack they
+ * hold every pointer the callers have. Caller-saved registers need no look: at a call they hold
+ * nothing that is used afterwards.
  *
- * A function that looks finds some of them where its caller left them, and the others in its own frame, where it has saved
- * them to use the registers itself: so both are taken. */
+ * A function that looks finds some of them where its caller left them, and the others in its own
+ * frame, where it has saved them to use the registers itself: so both are taken. */
 #ifndef TRI__MUTATOR_REGISTERS_H
 #define TRI__MUTATOR_REGISTERS_H
 

@@ -11,8 +11,9 @@
 struct tri__phase tri__phase;
 
 static struct tri__members nobody;
-static struct tri__members *members = &nobody; /* atomic: release in replace_locked(), acquire in tri__registry_members() */
-static size_t attached;                        /* atomic */
+/* atomic: release in replace_locked(), acquire in tri__registry_members() */
+static struct tri__members *members = &nobody;
+static size_t attached; /* atomic */
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void tri__registry_lock(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of root ranges.
  *
- * Locks: roots_lock, for replacing the table; a leaf but for malloc. It is never held across a safepoint. */
+ * Locks: roots_lock, for replacing the table; a leaf but for malloc. It is
+ * never held across a safepoint. */
 #define TRI_IMPLEMENTATION
 #include "mutator/roots.h"
 
@@ -21,7 +22,7 @@ struct root {
     uintptr_t base;
     uintptr_t limit;
     const tri_type *type; /* of an element */
-    bool module;          /* TRI_ROOT variables of an executable or shared object: they outlive tri_shutdown */
+    bool module; /* TRI_ROOT variables of a program or library: they outlive tri_shutdown */
 };
 
 struct table {
@@ -134,8 +135,8 @@ static void shade_value(uintptr_t value, void *writer)
     tri__shade(writer, value);
 }
 
-/* What a range holds while it becomes a root, or ceases to be one, in the middle of a mark: the markers may have scanned the
- * roots already, or not yet [inv.roots.change]. */
+/* What a range holds while it becomes a root, or ceases to be one, in the middle of a mark: the
+ * markers may have scanned the roots already, or not yet [inv.roots.change]. */
 static void shade_root(const struct root *root)
 {
     if (tri__self->barrier == TRI__BARRIER_UNSCANNED || tri__self->barrier == TRI__BARRIER_SCANNED)
@@ -163,7 +164,8 @@ int tri_root_add(void *base, const tri_type *type, size_t n)
         tri__attach_slow();
     if (base == NULL || root.base % TRI_WORD != 0 || n == 0 || type->size == 0)
         return -EINVAL;
-    if (__builtin_mul_overflow(type->size, n, &bytes) || __builtin_add_overflow(root.base, bytes, &root.limit))
+    if (__builtin_mul_overflow(type->size, n, &bytes) ||
+        __builtin_add_overflow(root.base, bytes, &root.limit))
         return -EINVAL;
     if (tri__type_prepare(type) != 0)
         return -ENOMEM;
@@ -215,7 +217,8 @@ void tri__module_remove(void *start)
 {
     struct root root;
 
-    /* Every file of the module asks; the first one does it. While the process ends other threads may still need them. */
+    /* Every file of the module asks; the first one does it. While the process ends other
+     * threads may still need them. */
     if (!tri__load_relaxed(&exiting) && remove_root((uintptr_t)start, &root) == 0)
         TRI_BLOCKING
             tri__rcu_synchronize(); /* a marker may be reading the variables by the old table */
@@ -258,7 +261,8 @@ struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes)
     at = find_root(roots, address);
     if (at < roots->count && roots->roots[at].base <= address) {
         if (bytes > roots->roots[at].limit - address)
-            tri__fatal("bulk barrier on a range that leaves its root: %zu bytes at %p, but the root at %p ends after %zu bytes",
+            tri__fatal("bulk barrier on a range that leaves its root: %zu bytes at %p, "
+                       "but the root at %p ends after %zu bytes",
                        bytes, (void *)address, (void *)roots->roots[at].base,
                        (size_t)(roots->roots[at].limit - roots->roots[at].base));
         it = root_words(&roots->roots[at]);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Roots outside of stacks: TRI_ROOT variables, registered ranges, handles.
  *
- * The table of ranges is sorted, never changed, and replaced by a copy under roots_lock; who reads it does so under RCU. Handles
- * live in blocks that are never freed before shutdown. Root words are stored to with the barrier, so they are scanned once
- * a cycle, while the program runs. */
+ * The table of ranges is sorted, never changed, and replaced by a copy under roots_lock; who reads
+ * it does so under RCU. Handles live in blocks that are never freed before shutdown. Root words are
+ * stored to with the barrier, so they are scanned once a cycle, while the program runs. */
 #ifndef TRI__MUTATOR_ROOTS_H
 #define TRI__MUTATOR_ROOTS_H
 
@@ -20,7 +20,8 @@ struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes)
 /* 0 or -ENOMEM. May be called again after a release. */
 int tri__roots_init(void);
 
-/* At shutdown: registered ranges and handles are forgotten; TRI_ROOT variables stay, and are cleared. */
+/* At shutdown: registered ranges and handles are forgotten; TRI_ROOT
+ * variables stay, and are cleared. */
 void tri__roots_release(void);
 void tri__handles_release(void);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Scanning stacks word by word.
  *
- * The words are read without a sanitizer's instrumentation, and only here. ASan: a scan crosses the red zones between locals. TSan: a thread in TRI_BLOCKING
- * may write to locals of the block (the buffer of a read(), say) while the collector looks at its stack; the words that count, heap pointers it
- * held when it entered, do not change [inv.stack.foreign], and any other value is filtered like every stray word. */
+ * The words are read without a sanitizer's instrumentation, and only here. ASan: a scan crosses the
+ * red zones between locals. TSan: a thread in TRI_BLOCKING may write to locals of the block (the
+ * buffer of a read(), say) while the collector looks at its stack; the words that count, heap
+ * pointers it held when it entered, do not change [inv.stack.foreign], and any other value is
+ * filtered like every stray word. */
 #include "mutator/stack.h"
 
 #include "base/fatal.h"
@@ -17,7 +19,8 @@
 #if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
 #include <sanitizer/asan_interface.h>
 
-/* With detect_stack_use_after_return ASan keeps locals in frames of its own on the heap; the stack only points to them. */
+/* With detect_stack_use_after_return ASan keeps locals in frames of its own on the heap; the
+ * stack only points to them. */
 static bool fake_frame(uintptr_t word, uintptr_t *low, uintptr_t *high)
 {
     void *stack = __asan_get_current_fake_stack(), *begin = NULL, *end = NULL;
@@ -36,7 +39,8 @@ static bool fake_frame(uintptr_t word, uintptr_t *low, uintptr_t *high)
 }
 #endif
 
-__attribute__((no_sanitize("address", "thread"), noinline)) static uintptr_t read_word(uintptr_t address)
+__attribute__((no_sanitize("address", "thread"), noinline))
+static uintptr_t read_word(uintptr_t address)
 {
     return *(const volatile uintptr_t *)address;
 }
@@ -51,7 +55,8 @@ static void scan_words(struct tri__mutator *mutator, uintptr_t low, uintptr_t hi
     }
 }
 
-/* The stack proper: also follows words into frames that a sanitizer moved elsewhere. Own thread only. */
+/* The stack proper: also follows words into frames that a sanitizer moved
+ * elsewhere. Own thread only. */
 static void scan_frames(struct tri__mutator *mutator, uintptr_t low, uintptr_t high)
 {
     for (uintptr_t at = low; at < high; at += TRI_WORD) {
@@ -69,8 +74,9 @@ void tri__stack_scan_own(struct tri__mutator *self)
     uintptr_t registers[TRI__SAVED_REGISTERS], pointer = tri__stack_pointer();
 
     if (pointer < self->stack_end || pointer >= self->stack_high)
-        tri__fatal("a thread used the heap on a stack that is not its own (a coroutine, or a signal handler on an alternate stack): "
-                   "%p is not in %p..%p", (void *)pointer, (void *)self->stack_end, (void *)self->stack_high);
+        tri__fatal("a thread used the heap on a stack that is not its own (a coroutine, "
+                   "or a signal handler on an alternate stack): %p is not in %p..%p",
+                   (void *)pointer, (void *)self->stack_end, (void *)self->stack_high);
     tri__registers_read(registers);
     /* From our own frame on: it holds the registers our callers need and we use. */
     scan_frames(self, pointer, self->stack_high);

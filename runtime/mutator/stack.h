@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Conservative scan of a stack: a filter, not a mark. Every aligned word that lies in the heap's range goes into the mutator's barrier
- * buffer, and the markers find out what it points to; so a scan costs a compare a word, and no lock. */
+/* Conservative scan of a stack: a filter, not a mark. Every aligned word that lies in the heap's
+ * range goes into the mutator's barrier buffer, and the markers find out what it points to; so a
+ * scan costs a compare a word, and no lock. */
 #ifndef TRI__MUTATOR_STACK_H
 #define TRI__MUTATOR_STACK_H
 
@@ -9,10 +10,12 @@
 /* Shades what the calling thread's stack and registers hold. */
 void tri__stack_scan_own(struct tri__mutator *self);
 
-/* Keeps what lies at and just above `low`, the frame of a function that is about to return, for a later scan. Own thread. */
+/* Keeps what lies at and just above `low`, the frame of a function that is about to return, for
+ * a later scan. Own thread. */
 void tri__stack_save(struct tri__mutator *self, uintptr_t low);
 
-/* Shades what a claimed mutator's stack and registers held when it entered TRI_BLOCKING. Collector. */
+/* Shades what a claimed mutator's stack and registers held when it
+ * entered TRI_BLOCKING. Collector. */
 void tri__stack_scan_claimed(struct tri__mutator *mutator);
 
 #endif
