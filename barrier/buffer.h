@@ -37,7 +37,7 @@ struct tri__writer {
 
     /* owner */
     uint32_t owed;  /* full buffers it has to take on */
-    uint32_t stamp; /* counts its answers to H3: which buffers were given away before the last? */
+    uint32_t stamp; /* counts its answers to H3, to tell which buffers it gave away before */
 };
 
 void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase, uint8_t barrier,

@@ -31,8 +31,8 @@
  *   WHITE -> BLACK            markers while a mark is running (several may store the same); the
  *                             owner for unused slots at H1
  *   any   -> FREE             the owner, while no mark is running: a run given back
- *   WHITE -> FREE             sweep, which is a shift;
- *   BLACK -> WHITE            as is this. */
+ *   WHITE -> FREE and
+ *   BLACK -> WHITE            sweep, which is a shift. */
 enum tri__colour {
     TRI__FREE = 0,
     TRI__WHITE = 1,
@@ -55,9 +55,8 @@ struct tri__span {
     uint32_t next_slot; /* all before it were handed out, or found taken, since the last sweep */
     bool dirty;         /* free slots may hold old bytes: zero them when a run is cut */
 
-    /* atomic */
-    /* of a large object; NULL: leaf, or still being zeroed (nothing to scan, and new objects are
-     * black) */
+    /* atomic: of a large object; NULL: leaf, or still being zeroed (nothing to scan, and new objects
+     * are black) */
     const tri_type *type;
 
     alignas(8) uint8_t own_colours[TRI__DESCRIPTOR_COLOURS]; /* for spans of few slots */
