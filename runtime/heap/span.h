@@ -55,8 +55,8 @@ struct tri__span {
     uint32_t next_slot; /* all before it were handed out, or found taken, since the last sweep */
     bool dirty;         /* free slots may hold old bytes: zero them when a run is cut */
 
-    /* atomic: of a large object; NULL: leaf, or still being zeroed (nothing to scan, and new objects
-     * are black) */
+    /* atomic: of a large object; NULL: leaf, or still being zeroed (nothing to scan, and new
+     * objects are black) */
     const tri_type *type;
 
     alignas(8) uint8_t own_colours[TRI__DESCRIPTOR_COLOURS]; /* for spans of few slots */
