@@ -1,6 +1,34 @@
 # SPDX-License-Identifier: MIT
-# Long-running programs with oracles; make check runs them for seconds.
+# Long-running programs with oracles; make check runs them for seconds, make soak for as long as wanted.
 
-# A program `%D%/foo` is built from `%D%/foo.c` and linked as the unit tests are:
-#   check_PROGRAMS += %D%/foo
-#   TESTS += %D%/foo
+# Linked as a user links: only what the library exports. -no-install: no wrapper script around it.
+check_PROGRAMS += %D%/graph
+TESTS += %D%/graph
+stress_graph_LDADD = libtricolor.la
+stress_graph_LDFLAGS = -no-install
+stress_graph_SOURCES =
+stress_graph_SOURCES += %D%/acts.h
+stress_graph_SOURCES += %D%/crowd.c
+stress_graph_SOURCES += %D%/graph.c
+stress_graph_SOURCES += %D%/mutate.c
+stress_graph_SOURCES += %D%/objects.c
+stress_graph_SOURCES += %D%/objects.h
+stress_graph_SOURCES += %D%/own.c
+stress_graph_SOURCES += %D%/patterns.c
+stress_graph_SOURCES += %D%/shadow.c
+stress_graph_SOURCES += %D%/shadow.h
+stress_graph_SOURCES += %D%/worker.c
+stress_graph_SOURCES += %D%/worker.h
+stress_graph_SOURCES += %D%/world.c
+stress_graph_SOURCES += %D%/world.h
+
+# In --enable-debug builds: without one half of the protocol the program must fail.
+TESTS += %D%/test_faults.sh
+EXTRA_DIST += %D%/test_faults.sh
+
+# make soak DURATION=600: runs of a minute each with new seeds, in whatever build this is.
+DURATION = 600
+EXTRA_DIST += %D%/soak.sh
+soak: %D%/graph$(EXEEXT)
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(DURATION)
+.PHONY: soak

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* stress/worker.h: what every thread of the stress program has, and what all of them share.
+ *
+ * Threads: a worker belongs to the thread that runs it. */
+#ifndef TRI__STRESS_WORKER_H
+#define TRI__STRESS_WORKER_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tricolor.h>
+
+#include "tests/random.h"
+
+struct worker {
+    pthread_t thread;
+    unsigned number;     /* of the thread; never used twice */
+    struct random random;
+    uint64_t serial;     /* of the last object it has made */
+    uint64_t checked;    /* objects it has looked at */
+    unsigned gates;      /* quiet times it has made */
+    const char *act;     /* what it is doing, for messages */
+};
+
+/* Makes the worker the next one. Any thread. */
+void worker_init(struct worker *worker);
+void worker_end(struct worker *worker); /* its counts go into the sum */
+uint64_t workers_checked(void);
+
+static inline uint64_t below(struct worker *worker, uint64_t limit)
+{
+    return random_below(&worker->random, limit);
+}
+
+static inline bool chance(struct worker *worker, unsigned percent)
+{
+    return below(worker, 100) < percent;
+}
+
+/* Time to end. */
+extern uint32_t stress_stop; /* atomic */
+extern uint64_t stress_seed; /* const after main has begun */
+
+static inline bool stopping(void)
+{
+    return __atomic_load_n(&stress_stop, __ATOMIC_RELAXED) != 0;
+}
+
+uint64_t now_ns(void);
+void sleep_ns(uint64_t ns); /* in TRI_BLOCKING */
+
+/* Ends the program: it cannot go on for a reason that is not the collector's fault. */
+_Noreturn void give_up(const char *what);
+
+/* Overwrites the stack below the caller, where dead frames still hold pointers: a scan that happens to include
+ * them would keep what is to be kept by other means. */
+void scrub_stack(void);
+
+/* --- the gate: times at which one thread alone runs, all others being in TRI_BLOCKING ------------------------------ */
+
+extern uint32_t gate_owner; /* atomic: 0: open */
+
+static inline bool gate_is_closed(void)
+{
+    return __atomic_load_n(&gate_owner, __ATOMIC_RELAXED) != 0;
+}
+
+void gate_wait(void);
+
+/* Every thread calls this between two acts, holding no lock. */
+static inline void gate_pass(void)
+{
+    if (gate_is_closed())
+        gate_wait();
+}
+
+bool gate_close(struct worker *worker); /* false: another one has */
+void gate_open(void);
+
+#endif
