@@ -167,6 +167,7 @@ START_TEST(model)
 {
     start_heap();
     run_model(SPREAD, KEYS, 10000);
+    tri_shutdown();
 }
 END_TEST
 
@@ -174,6 +175,7 @@ START_TEST(model_with_collisions)
 {
     start_heap();
     run_model(CROWDED, 200, 3000);
+    tri_shutdown();
 }
 END_TEST
 
@@ -303,6 +305,7 @@ START_TEST(readers_beside_a_writer)
     }
     for (unsigned i = 0; i < READERS; i++)
         ck_assert_msg(readers[i].complaint == NULL, "%s", readers[i].complaint);
+    tri_shutdown();
 }
 END_TEST
 

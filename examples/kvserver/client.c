@@ -15,7 +15,7 @@
 #include "command.h"
 #include "reply.h"
 
-#define READ_BYTES ((size_t)16 << 10)
+#define READ_BYTES ((size_t)16 << 10)   /* at once, so that one client's pipeline does not keep the others waiting */
 #define OUTPUT_HIGH ((size_t)1 << 20)   /* with so much unread by the client, none of its requests are run */
 #define DISCARD_MAX ((size_t)1 << 20) /* read from a client after its last request, before it is cut off */
 
@@ -51,10 +51,10 @@ bool kv_argument_is(const struct kv_client *client, size_t index, const char *wo
            strncasecmp(argument.data, word, argument.length) == 0;
 }
 
-/* One read: what is left comes with the next event, after the other clients had their turn. Returns the bytes. */
-static size_t read_some(struct kv_client *client, char *bytes, size_t room)
+/* One read of READ_BYTES: what is left comes with the next event, after the other clients had their turn. Returns the bytes. */
+static size_t read_some(struct kv_client *client, char *bytes)
 {
-    ssize_t got = read(client->fd, bytes, room);
+    ssize_t got = read(client->fd, bytes, READ_BYTES);
 
     if (got > 0)
         return (size_t)got;
@@ -70,7 +70,7 @@ static void fill_input(struct kv_client *client)
     struct kv_buffer *input = &client->input;
 
     if (kv_buffer_reserve(input, READ_BYTES))
-        input->end += read_some(client, input->data + input->end, input->capacity - input->end);
+        input->end += read_some(client, input->data + input->end);
     else
         client->broken = true;
 }
@@ -81,7 +81,7 @@ static void discard_input(struct kv_client *client)
 {
     char unwanted[READ_BYTES];
 
-    client->discarded += read_some(client, unwanted, sizeof unwanted);
+    client->discarded += read_some(client, unwanted);
     if (client->discarded > DISCARD_MAX)
         client->broken = true;
 }
