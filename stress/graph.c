@@ -15,14 +15,14 @@
 
 #define WORKERS_MOST 256u
 #define SLEEPERS 2u
-#define WORLD_BYTES ((uint64_t)32 << 20) /* the world grows no more when the heap is larger */
+#define WORLD_BYTES (((uint64_t)16 << 20) / SLOWDOWN) /* the world grows no more when the heap is larger */
 #define STUCK_NS UINT64_C(60000000000)
 
 static struct {
     double seconds;
     unsigned threads;
     bool verbose;
-} options = {5, 4, false};
+} options = {DEFAULT_SECONDS, 4, false};
 
 static struct worker workers[WORKERS_MOST + SLEEPERS];
 
@@ -66,7 +66,11 @@ static void *sleep_mostly(void *argument)
     return NULL;
 }
 
-/* Cycles back to back, and times in which only those come that the heap's growth asks for. */
+static void hurry(bool on)
+{
+    __atomic_store_n(&stress_hurry, on, __ATOMIC_RELAXED);
+}
+
 static void *collect(void *argument)
 {
     struct worker worker;
@@ -74,11 +78,13 @@ static void *collect(void *argument)
     (void)argument;
     worker_init(&worker);
     while (!stopping()) {
-        uint64_t end = now_ns() + (100 + below(&worker, 300)) * 1000000;
+        uint64_t end = now_ns() + (100 + below(&worker, 400)) * 1000000;
 
+        hurry(true);
         while (!stopping() && (now_ns() < end || gate_is_closed()))
             tri_collect();
-        sleep_ns(below(&worker, 100) * 1000000);
+        hurry(false);
+        sleep_ns(below(&worker, 200) * 1000000);
     }
     return NULL;
 }
@@ -106,7 +112,7 @@ static void read_stats(tri_stats *stats)
 static _Noreturn void stuck(void)
 {
     fprintf(stderr, "graph: STUCK: seed %" PRIu64 ": no cycle has ended for %u seconds\n", stress_seed, (unsigned)(STUCK_NS / 1000000000));
-    abort();
+    _exit(3);
 }
 
 /* Until the time is over. */

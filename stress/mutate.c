@@ -164,19 +164,19 @@ static void reverse_range(struct worker *worker)
 
 /* --- the choice ------------------------------------------------------------------------------------------------------------ */
 
-static void grow_or_shrink(struct worker *worker)
+static bool must_shrink(void)
 {
-    if (__atomic_load_n(&world_is_full, __ATOMIC_RELAXED) != 0)
-        clear_range(worker);
-    else
-        put(worker, chance(worker, 60) ? grow_node(worker) : leaf_new(worker));
+    return __atomic_load_n(&world_is_full, __ATOMIC_RELAXED) != 0;
 }
 
 static void change_range(struct worker *worker)
 {
-    static void (*const changes[])(struct worker *) = {clear_range, clear_odd_range, move_range, rotate_range, reverse_range};
+    static void (*const changes[])(struct worker *) = {move_range, rotate_range, reverse_range};
 
-    changes[below(worker, sizeof changes / sizeof changes[0])](worker);
+    if (must_shrink() || chance(worker, 5))
+        (chance(worker, 50) ? clear_range : clear_odd_range)(worker);
+    else
+        changes[below(worker, sizeof changes / sizeof changes[0])](worker);
 }
 
 static void change_roots(struct worker *worker)
@@ -196,8 +196,8 @@ void act_mutate(struct worker *worker)
     unsigned kind = (unsigned)below(worker, 100);
 
     worker->act = "mutate";
-    if (kind < 30)
-        grow_or_shrink(worker);
+    if (kind < 30 && !must_shrink())
+        put(worker, chance(worker, 60) ? grow_node(worker) : leaf_new(worker));
     else if (kind < 40)
         put_again(worker);
     else if (kind < 50)

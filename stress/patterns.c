@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#define HOARD 12000u
+#define HOARD (12000u / SLOWDOWN)
 #define MOVES 150u   /* less than a barrier buffer holds, with what two scans of the stack add */
 #define HELD 64u
 #define BORN 200u
@@ -62,7 +62,7 @@ static bool must_leave(const struct worker *worker)
 {
     uint32_t owner = __atomic_load_n(&gate_owner, __ATOMIC_RELAXED);
 
-    return stopping() || (owner != 0 && owner != worker->number);
+    return stopping() || !hurrying() || (owner != 0 && owner != worker->number);
 }
 
 /* Answers requests until the thread's barrier is in that state, or is not. false: it takes too long, or there is something
@@ -75,7 +75,7 @@ static bool await_state(const struct worker *worker, unsigned state, bool is)
         if (must_leave(worker) || now_ns() > end)
             return false;
         tri_safepoint();
-        sched_yield();
+        pause_shortly();
     }
     return true;
 }
@@ -95,7 +95,7 @@ static bool await_request(const struct worker *worker, unsigned state)
         if (must_leave(worker) || now_ns() > end)
             return false;
         tri_safepoint();
-        sched_yield();
+        pause_shortly();
     }
     return true;
 }
@@ -143,7 +143,7 @@ __attribute__((noinline)) static crate *fill_crates(slot *held)
 
         if (box == NULL) {
             if (i % MAIL == 0)
-                sched_yield();
+                pause_shortly();
             continue;
         }
         box->want = held[count].want;
@@ -226,7 +226,7 @@ static void await_time(uint64_t time)
 {
     while (now_ns() < time) {
         tri_safepoint();
-        sched_yield();
+        pause_shortly();
     }
 }
 
@@ -242,7 +242,7 @@ __attribute__((noinline)) static crate *hide_many(struct worker *worker, struct 
     }
     while (barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker)) {
         tri_safepoint();
-        sched_yield();
+        pause_shortly();
     }
     hoard->mark_ns = (hoard->mark_ns + (now_ns() - start)) / 2;
     return chain;
@@ -351,12 +351,12 @@ void act_pattern(struct worker *worker, struct hoard *hoard)
 {
     unsigned kind = (unsigned)below(worker, 100);
 
-    if (kind < 40)
+    if (kind >= 90 || !hurrying())
+        store_storm(worker);
+    else if (kind < 40)
         early_black(worker);
     else if (kind < 85)
         hide(worker, hoard);
-    else if (kind < 95)
-        store_storm(worker);
     else
         late_births(worker);
 }

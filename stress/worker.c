@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-uint32_t stress_stop;
+uint32_t stress_stop, stress_hurry;
 uint64_t stress_seed;
 uint32_t gate_owner;
 
@@ -48,6 +48,13 @@ void sleep_ns(uint64_t ns)
 
     TRI_BLOCKING
         nanosleep(&time, NULL);
+}
+
+void pause_shortly(void)
+{
+    struct timespec time = {.tv_nsec = 20000};
+
+    nanosleep(&time, NULL);
 }
 
 void give_up(const char *what)

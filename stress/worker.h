@@ -6,13 +6,22 @@
 #define TRI__STRESS_WORKER_H
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <tricolor.h>
 
+#include "base/tsan.h"
 #include "tests/random.h"
+
+/* ThreadSanitizer makes the marker, above all, many times slower: then there is less to mark, and more time. */
+#ifdef TRI__TSAN
+#define DEFAULT_SECONDS 10.0
+#define SLOWDOWN 4u
+#else
+#define DEFAULT_SECONDS 5.0
+#define SLOWDOWN 1u
+#endif
 
 struct worker {
     pthread_t thread;
@@ -20,7 +29,6 @@ struct worker {
     struct random random;
     uint64_t serial;     /* of the last object it has made */
     uint64_t checked;    /* objects it has looked at */
-    unsigned gates;      /* quiet times it has made */
     const char *act;     /* what it is doing, for messages */
 };
 
@@ -48,8 +56,17 @@ static inline bool stopping(void)
     return __atomic_load_n(&stress_stop, __ATOMIC_RELAXED) != 0;
 }
 
+/* Cycles run back to back; at other times only those that the heap's growth asks for. */
+extern uint32_t stress_hurry; /* atomic */
+
+static inline bool hurrying(void)
+{
+    return __atomic_load_n(&stress_hurry, __ATOMIC_RELAXED) != 0;
+}
+
 uint64_t now_ns(void);
 void sleep_ns(uint64_t ns); /* in TRI_BLOCKING */
+void pause_shortly(void);    /* leaves the processor to others, answers no requests meanwhile */
 
 /* Ends the program: it cannot go on for a reason that is not the collector's fault. */
 _Noreturn void give_up(const char *what);

@@ -62,9 +62,12 @@ static struct spot root_enter(struct root *root)
     return (struct spot){place_of_slots(root->slots, root->count), &root->lock};
 }
 
-static node *table(size_t i)
+static node *table(struct worker *worker, size_t i)
 {
-    return __atomic_load_n(&tables[i], __ATOMIC_ACQUIRE);
+    node *found = __atomic_load_n(&tables[i], __ATOMIC_ACQUIRE);
+
+    check_node(worker, found, found->id, "a table");
+    return found;
 }
 
 struct spot spot_enter(struct worker *worker)
@@ -80,7 +83,7 @@ struct spot spot_enter(struct worker *worker)
     }
     if (kind == 15)
         return root_enter(&roots[below(worker, ROOTS)]);
-    return node_enter(table(below(worker, TABLES)));
+    return node_enter(table(worker, below(worker, TABLES)));
 }
 
 static slot pick_from(struct worker *worker, struct spot spot, const char *where)
@@ -99,7 +102,7 @@ slot world_pick(struct worker *worker)
 
 node *world_walk(struct worker *worker, unsigned steps)
 {
-    node *at = table(below(worker, TABLES)), *last = NULL;
+    node *at = table(worker, below(worker, TABLES)), *last = NULL;
 
     while (at != NULL && at->count != 0 && steps-- > 0) {
         at = node_of(pick_from(worker, node_enter(at), "a node on a walk"));
@@ -113,7 +116,7 @@ node *world_walk(struct worker *worker, unsigned steps)
 void world_change_table(struct worker *worker)
 {
     size_t i = below(worker, TABLES), count = table_counts[i] / 2 + below(worker, table_counts[i]);
-    node *fresh = node_new(worker, count), *old = table(i);
+    node *fresh = node_new(worker, count), *old = table(worker, i);
     struct place place = place_of(fresh);
     struct spot spot = node_enter(old);
 
@@ -338,7 +341,7 @@ static void visit_roots(struct worker *worker, struct seen *seen, struct todo *t
 {
     visit_place(worker, seen, todo, place_of_slots(globals, GLOBALS), "TRI_ROOT slots");
     for (size_t i = 0; i < TABLES; i++)
-        visit_place(worker, seen, todo, place_of(table(i)), "a table");
+        visit_place(worker, seen, todo, place_of(table(worker, i)), "a table");
     for (size_t i = 0; i < ROOTS; i++)
         visit_place(worker, seen, todo, place_of_slots(roots[i].slots, roots[i].count), "a registered root");
     for (size_t i = 0; i < HANDLES; i++)
