@@ -328,4 +328,5 @@ void tri__buffers_release(void)
     tri__stack_init(&full);
     tri__stack_init(&empty);
     full_count = 0;
+    exchanged_count = 0;
 }

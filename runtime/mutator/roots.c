@@ -266,7 +266,9 @@ struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes)
                        bytes, (void *)address, (void *)roots->roots[at].base,
                        (size_t)(roots->roots[at].limit - roots->roots[at].base));
         it = root_words(&roots->roots[at]);
-        tri__type_pointers_clip(&it, address, address + bytes);
+        /* Whole words: if the range is not made of them, that is for the caller to complain of. */
+        tri__type_pointers_clip(&it, address & ~(uintptr_t)(TRI_WORD - 1),
+                                (address + bytes + TRI_WORD - 1) & ~(uintptr_t)(TRI_WORD - 1));
     }
     tri__rcu_unlock();
     return it;
