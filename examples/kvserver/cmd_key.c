@@ -263,22 +263,18 @@ static bool check_flush_mode(struct kv_client *client)
     return false;
 }
 
-static void reply_flushed(struct kv_client *client, bool done)
-{
-    if (done)
-        kv_reply_ok(client);
-    else
-        kv_reply_no_memory(client);
-}
-
 void kv_flushall_command(struct kv_client *client)
 {
-    if (check_flush_mode(client))
-        reply_flushed(client, kv_keyspace_flush_all());
+    if (!check_flush_mode(client))
+        return;
+    kv_keyspace_flush_all();
+    kv_reply_ok(client);
 }
 
 void kv_flushdb_command(struct kv_client *client)
 {
-    if (check_flush_mode(client))
-        reply_flushed(client, kv_keyspace_flush(client->database));
+    if (!check_flush_mode(client))
+        return;
+    kv_keyspace_flush(client->database);
+    kv_reply_ok(client);
 }

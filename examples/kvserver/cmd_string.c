@@ -157,8 +157,8 @@ static bool set_all(struct kv_client *client, kv_database *database, kv_string *
 /* false: replied with an error. *skipped: `only_new`, and one of the keys was there. */
 static bool set_pairs(struct kv_client *client, bool only_new, bool *skipped)
 {
-    kv_database *database = kv_keyspace_database(client->database);
     struct kv_shard_set shards = {{0}};
+    kv_database *database;
     kv_string **values;
     bool done;
 
@@ -170,6 +170,7 @@ static bool set_pairs(struct kv_client *client, bool only_new, bool *skipped)
     for (size_t i = 1; i < kv_argument_count(client); i += 2)
         kv_shards_add(&shards, kv_argument(client, i));
     kv_shards_lock(&shards);
+    database = kv_keyspace_open(client->database);
     *skipped = only_new && any_exists(client, database);
     done = values != NULL && (*skipped || set_all(client, database, values));
     kv_shards_unlock(&shards);

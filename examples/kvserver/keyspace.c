@@ -11,19 +11,19 @@
  * Threads: any. */
 #include "keyspace.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
+/* NULL on each of the three levels stands for what is empty: so emptying a database needs no memory. */
 struct kv_database {
-    kv_map *shards[KV_SHARDS]; /* atomic: [shard lock] stores, once; NULL until the first key */
+    kv_map *shards[KV_SHARDS]; /* atomic: [shard lock] stores, once */
 };
 TRI_TYPE(kv_database, shards);
 
 typedef struct kv_databases {
-    kv_database *at[KV_DATABASES]; /* atomic: anyone stores */
+    kv_database *numbers[KV_DATABASES]; /* atomic: anyone stores */
 } kv_databases;
-TRI_TYPE(kv_databases, at);
+TRI_TYPE(kv_databases, numbers);
 
 /* atomic: anyone stores. All data hangs from here. */
 TRI_ROOT static kv_databases *databases;
@@ -42,11 +42,10 @@ int64_t kv_now(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int kv_keyspace_init(void)
+void kv_keyspace_init(void)
 {
     for (unsigned i = 0; i < KV_SHARDS; i++)
         pthread_mutex_init(&locks[i].mutex, NULL);
-    return kv_keyspace_flush_all() ? 0 : -ENOMEM;
 }
 
 static unsigned shard_of(uint32_t hash)
@@ -108,16 +107,17 @@ void kv_shards_unlock(const struct kv_shard_set *shards)
 
 /* ---- reading ---- */
 
-kv_database *kv_keyspace_database(unsigned number)
+/* Each command looks up its database once, and so sees either what was there before a FLUSHALL or what came after. */
+static kv_database *find_database(unsigned number)
 {
     kv_databases *all = kv_load(&databases);
 
-    return kv_load(&all->at[number]);
+    return all != NULL ? kv_load(&all->numbers[number]) : NULL;
 }
 
 static kv_map *map_of(kv_database *database, unsigned shard)
 {
-    return kv_load(&database->shards[shard]);
+    return database != NULL ? kv_load(&database->shards[shard]) : NULL;
 }
 
 /* Removes an entry that has outlived its time, unless somebody was faster or is busy there: then the sweep comes by again. */
@@ -137,7 +137,7 @@ static void try_remove_expired(kv_map *map, struct kv_name name)
 kv_entry *kv_keyspace_find(unsigned database, struct kv_slice key)
 {
     struct kv_name name = kv_name_of(key);
-    kv_map *map = map_of(kv_keyspace_database(database), shard_of(name.hash));
+    kv_map *map = map_of(find_database(database), shard_of(name.hash));
     kv_entry *entry = map != NULL ? kv_map_find(map, name) : NULL;
 
     if (entry == NULL || !kv_entry_is_expired(entry))
@@ -155,7 +155,7 @@ kv_value *kv_keyspace_read(unsigned database, struct kv_slice key)
 
 void kv_keyspace_each(unsigned database, kv_visit *visit, void *argument)
 {
-    kv_database *keys = kv_keyspace_database(database);
+    kv_database *keys = find_database(database);
 
     for (unsigned shard = 0; shard < KV_SHARDS; shard++) {
         kv_map *map = map_of(keys, shard);
@@ -169,7 +169,7 @@ void kv_keyspace_each(unsigned database, kv_visit *visit, void *argument)
 uint64_t kv_keyspace_scan(unsigned database, uint64_t cursor, kv_visit *visit, void *argument)
 {
     unsigned shard = cursor % KV_SHARDS;
-    kv_map *map = map_of(kv_keyspace_database(database), shard);
+    kv_map *map = map_of(find_database(database), shard);
     uint64_t next = map != NULL ? kv_map_scan(map, cursor / KV_SHARDS, visit, argument) : 0;
 
     if (next != 0)
@@ -180,7 +180,7 @@ uint64_t kv_keyspace_scan(unsigned database, uint64_t cursor, kv_visit *visit, v
 struct kv_keyspace_counts kv_keyspace_counts(unsigned database)
 {
     struct kv_keyspace_counts counts = {0, 0};
-    kv_database *keys = kv_keyspace_database(database);
+    kv_database *keys = find_database(database);
 
     for (unsigned shard = 0; shard < KV_SHARDS; shard++) {
         kv_map *map = map_of(keys, shard);
@@ -192,6 +192,28 @@ struct kv_keyspace_counts kv_keyspace_counts(unsigned database)
 }
 
 /* ---- writing ---- */
+
+/* When several threads make what was missing, the first one's is used by all and the others' is garbage. */
+static kv_databases *open_databases(void)
+{
+    kv_databases *all = kv_load(&databases);
+    kv_databases *fresh = all == NULL ? tri_new(kv_databases) : NULL;
+
+    if (fresh != NULL && tri_compare_exchange(&databases, &all, fresh))
+        return fresh;
+    return all;
+}
+
+kv_database *kv_keyspace_open(unsigned number)
+{
+    kv_databases *all = open_databases();
+    kv_database *database = all != NULL ? kv_load(&all->numbers[number]) : NULL;
+    kv_database *fresh = all != NULL && database == NULL ? tri_new(kv_database) : NULL;
+
+    if (fresh != NULL && tri_compare_exchange(&all->numbers[number], &database, fresh))
+        return fresh;
+    return database;
+}
 
 static void enter(struct kv_key *key, kv_database *database, struct kv_name name)
 {
@@ -223,7 +245,7 @@ void kv_key_lock(struct kv_key *key, unsigned database, struct kv_slice name)
     struct kv_name hashed = kv_name_of(name);
 
     lock_shard(shard_of(hashed.hash));
-    enter(key, kv_keyspace_database(database), hashed);
+    enter(key, kv_keyspace_open(database), hashed);
 }
 
 void kv_key_unlock(const struct kv_key *key)
@@ -243,7 +265,7 @@ static kv_map *add_map(kv_database *database, unsigned shard)
 
 bool kv_key_set(struct kv_key *key, kv_value *value, int64_t expire_at)
 {
-    if (key->map == NULL)
+    if (key->map == NULL && key->database != NULL)
         key->map = add_map(key->database, shard_of(key->name.hash));
     if (key->map == NULL || !kv_map_put(key->map, key->name, value, expire_at))
         return false;
@@ -261,37 +283,19 @@ void kv_key_remove(struct kv_key *key)
     key->expire_at = KV_NEVER;
 }
 
-/* ---- emptying: one store ----
- *
- * An empty database takes the place of the full one. A command that is under way in the full one finishes there, and has then
- * happened just before: each command looks up its database once. What nobody uses any more is the collector's. */
+/* ---- emptying: one store. A command that is under way finishes in what it has found, and has then happened just before. ---- */
 
-bool kv_keyspace_flush(unsigned database)
+void kv_keyspace_flush(unsigned database)
 {
     kv_databases *all = kv_load(&databases);
-    kv_database *empty = tri_new(kv_database);
 
-    if (empty == NULL)
-        return false;
-    tri_store_release(&all->at[database], empty);
-    return true;
+    if (all != NULL)
+        tri_store_release(&all->numbers[database], NULL);
 }
 
-bool kv_keyspace_flush_all(void)
+void kv_keyspace_flush_all(void)
 {
-    kv_databases *all = tri_new(kv_databases);
-
-    for (unsigned i = 0; i < KV_DATABASES && all != NULL; i++) {
-        kv_database *empty = tri_new(kv_database);
-
-        if (empty == NULL)
-            return false;
-        tri_init_store(&all->at[i], empty);
-    }
-    if (all == NULL)
-        return false;
-    tri_store_release(&databases, all);
-    return true;
+    tri_store_release(&databases, NULL);
 }
 
 /* ---- expiry ---- */
@@ -313,7 +317,7 @@ static void sweep_entry(kv_entry *entry, void *argument)
 static void sweep_step(struct sweep *at)
 {
     unsigned shard = at->cursor % KV_SHARDS;
-    kv_map *map = map_of(kv_keyspace_database(at->database), shard);
+    kv_map *map = map_of(find_database(at->database), shard);
     uint64_t next = 0;
 
     if (map != NULL && kv_map_expiring(map) != 0)

@@ -13,11 +13,8 @@ typedef struct kv_database kv_database;
 /* The clock of times to live: milliseconds, monotonic, so that setting the machine's clock does not expire keys. */
 int64_t kv_now(void);
 
-/* Makes the databases, before any other thread runs. 0, or -ENOMEM. */
-int kv_keyspace_init(void);
-
-/* The database as it is now, for commands on several keys: FLUSHALL replaces it. */
-kv_database *kv_keyspace_database(unsigned number);
+/* Before any other thread runs. */
+void kv_keyspace_init(void);
 
 /* ---- reading: no lock ---- */
 
@@ -45,11 +42,11 @@ struct kv_keyspace_counts kv_keyspace_counts(unsigned database);
 
 /* A key whose shard is locked. On the stack of the command that changes it. */
 struct kv_key {
-    kv_database *database;
+    kv_database *database; /* NULL: empty, and out of memory */
     struct kv_name name;
-    kv_map *map;       /* NULL: the shard has no keys yet */
-    kv_value *value;   /* as it is now; NULL: no such key */
-    int64_t expire_at; /* as it is now */
+    kv_map *map;           /* NULL: the shard has no keys yet */
+    kv_value *value;       /* as it is now; NULL: no such key */
+    int64_t expire_at;     /* as it is now */
 };
 
 void kv_key_lock(struct kv_key *key, unsigned database, struct kv_slice name);
@@ -72,12 +69,15 @@ void kv_shards_add(struct kv_shard_set *shards, struct kv_slice name);
 void kv_shards_lock(const struct kv_shard_set *shards);
 void kv_shards_unlock(const struct kv_shard_set *shards);
 
+/* The database to write to, looked up once for all keys and after their shards were locked. NULL: empty, and out of memory. */
+kv_database *kv_keyspace_open(unsigned number);
+
 /* Like kv_key_lock, for a key whose shard is locked already. */
 void kv_key_enter(struct kv_key *key, kv_database *database, struct kv_slice name);
 
-/* Empties a database or all, at one moment for everybody. false: out of memory, and nothing changed. */
-bool kv_keyspace_flush(unsigned database);
-bool kv_keyspace_flush_all(void);
+/* Empties a database or all, at one moment for everybody. */
+void kv_keyspace_flush(unsigned database);
+void kv_keyspace_flush_all(void);
 
 /* ---- expiry ---- */
 
