@@ -9,6 +9,7 @@ bench_measure_LDADD =
 noinst_PROGRAMS += %D%/alloc_tricolor %D%/alloc_malloc
 noinst_PROGRAMS += %D%/binary_trees_tricolor %D%/binary_trees_malloc
 noinst_PROGRAMS += %D%/mark_tricolor
+noinst_PROGRAMS += %D%/handshake_tricolor
 
 bench_headers = %D%/bench.h %D%/heap.h %D%/heap_tricolor.h %D%/heap_malloc.h %D%/heap_bdwgc.h
 
@@ -17,17 +18,21 @@ bench_alloc_malloc_SOURCES = %D%/alloc.c $(bench_headers)
 bench_binary_trees_tricolor_SOURCES = %D%/binary_trees.c $(bench_headers)
 bench_binary_trees_malloc_SOURCES = %D%/binary_trees.c $(bench_headers)
 bench_mark_tricolor_SOURCES = %D%/mark.c $(bench_headers)
+bench_handshake_tricolor_SOURCES = %D%/handshake.c $(bench_headers)
 
 bench_tricolor_cppflags = $(AM_CPPFLAGS) -DHEAP_TRICOLOR
 bench_alloc_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_binary_trees_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_mark_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
+bench_handshake_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_alloc_tricolor_LDADD = libtricolor.la
 bench_binary_trees_tricolor_LDADD = libtricolor.la
 bench_mark_tricolor_LDADD = libtricolor.la
+bench_handshake_tricolor_LDADD = libtricolor.la
 bench_alloc_tricolor_LDFLAGS = -no-install
 bench_binary_trees_tricolor_LDFLAGS = -no-install
 bench_mark_tricolor_LDFLAGS = -no-install
+bench_handshake_tricolor_LDFLAGS = -no-install
 
 # heap_malloc.h says why malloc must be an ordinary function.
 bench_malloc_cppflags = $(AM_CPPFLAGS) -DHEAP_MALLOC
