@@ -114,7 +114,9 @@ static void delete_locked(size_t at)
 
 static struct tri__type_pointers root_words(const struct root *root)
 {
-    return tri__type_pointers_tiled(root->base, root->type, tri__load_relaxed(&root->limit));
+    uintptr_t limit = tri__load_relaxed(&root->limit); /* not a whole word's only if leaf */
+
+    return tri__type_pointers_tiled(root->base, root->type, limit & ~(uintptr_t)(TRI_WORD - 1));
 }
 
 static void scan_root(const struct root *root, tri__buffer_take *take, void *argument)
