@@ -37,6 +37,7 @@ unit_tests += %D%/test_type_macros
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
 script_tests =
+script_tests += %D%/test_cxx.sh
 script_tests += %D%/test_exports.sh
 script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_headers.sh
@@ -69,6 +70,7 @@ EXTRA_DIST += $(script_tests)
 EXTRA_DIST += %D%/bare_heap.h
 EXTRA_DIST += %D%/capture.h
 EXTRA_DIST += %D%/collected.h
+EXTRA_DIST += %D%/cxx_program.cc
 EXTRA_DIST += %D%/kvserver.session
 EXTRA_DIST += %D%/pages.h
 EXTRA_DIST += %D%/phase.h
