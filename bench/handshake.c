@@ -3,9 +3,10 @@
  *
  *     handshake [blocked [running [cycles]]]
  *
- * Some threads allocate as fast as they can, many more sleep in TRI_BLOCKING, where the collector answers for them. A cycle has four or
- * more rounds, of which two scan every stack. The library tells their sum and number, so a sample is the mean of a cycle's
- * rounds; the longest round of all is told exactly. */
+ * Some threads allocate as fast as they can, many more sleep in TRI_BLOCKING, where the collector
+ * answers for them. A cycle has four or more rounds, of which two scan every stack. The library
+ * tells their sum and number, so a sample is the mean of a cycle's rounds; the longest round of all
+ * is told exactly. */
 #include "bench/bench.h"
 
 #define CYCLES_MAX 100000
@@ -14,9 +15,9 @@
 struct shared {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool over;       /* [lock] */
-    size_t asleep;   /* [lock] */
-    uint32_t stop;   /* atomic */
+    bool over;     /* [lock] */
+    size_t asleep; /* [lock] */
+    uint32_t stop; /* atomic */
 };
 
 struct box {
@@ -64,7 +65,8 @@ static void *allocate(void *argument)
     return NULL;
 }
 
-static void start(pthread_t *threads, size_t count, void *(*function)(void *), struct shared *shared)
+static void start(pthread_t *threads, size_t count, void *(*function)(void *),
+                  struct shared *shared)
 {
     for (size_t i = 0; i < count; i++)
         if (pthread_create(&threads[i], NULL, function, shared) != 0)
@@ -102,7 +104,8 @@ static double mean_round(tri_stats *before)
     double mean;
 
     tri_stats_get(&now);
-    mean = (double)(now.handshake_ns - before->handshake_ns) / (double)(now.handshakes - before->handshakes) / 1000;
+    mean = (double)(now.handshake_ns - before->handshake_ns) /
+           (double)(now.handshakes - before->handshakes) / 1000;
     *before = now;
     return mean;
 }
@@ -117,14 +120,17 @@ static int compare(const void *left, const void *right)
 static void print_figures(double *samples, size_t count, const tri_stats *stats)
 {
     qsort(samples, count, sizeof samples[0], compare);
-    printf("mean round of a cycle: p50 %.1f, p99 %.1f, max %.1f us over %zu cycles; longest round %.1f us of %llu\n", samples[count / 2],
-           samples[count * 99 / 100], samples[count - 1], count, (double)stats->handshake_max_ns / 1000, (unsigned long long)stats->handshakes);
+    printf("mean round of a cycle: p50 %.1f, p99 %.1f, max %.1f us over %zu cycles; longest round "
+           "%.1f us of %llu\n",
+           samples[count / 2], samples[count * 99 / 100], samples[count - 1], count,
+           (double)stats->handshake_max_ns / 1000, (unsigned long long)stats->handshakes);
 }
 
 static void print_delay(const char *what, const tri_delay *delay)
 {
-    printf("%s: p50 %.1f, p99 %.1f, max %.1f us over %llu\n", what, (double)delay->p50_ns / 1000, (double)delay->p99_ns / 1000,
-           (double)delay->max_ns / 1000, (unsigned long long)delay->count);
+    printf("%s: p50 %.1f, p99 %.1f, max %.1f us over %llu\n", what, (double)delay->p50_ns / 1000,
+           (double)delay->p99_ns / 1000, (double)delay->max_ns / 1000,
+           (unsigned long long)delay->count);
 }
 
 int main(int argc, char **argv)

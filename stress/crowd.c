@@ -4,7 +4,7 @@
 
 #define CROWD_MOST 12u
 
-/* --- a thread whose argument nobody else holds ------------------------------------------------------------------------------ */
+/* --- a thread whose argument nobody else holds ------------------------------------------------ */
 
 static void *take_argument(void *argument)
 {
@@ -50,7 +50,7 @@ static void argument(struct worker *worker)
             pthread_join(threads[i], NULL);
 }
 
-/* --- a storm of short lives -------------------------------------------------------------------------------------------------- */
+/* --- a storm of short lives ------------------------------------------------------------------- */
 
 static void *live_shortly(void *unused)
 {
@@ -66,7 +66,7 @@ static void *live_shortly(void *unused)
             act_mutate(&worker);
         act_own(&worker);
         if (attached)
-            tri_thread_detach(); /* the second time it is attached again by the next use of the heap */
+            tri_thread_detach(); /* its next use of the heap attaches it again */
     }
     worker_end(&worker);
     return unused;
@@ -94,7 +94,7 @@ void act_crowd(struct worker *worker)
         storm(worker);
 }
 
-/* --- sleepers ------------------------------------------------------------------------------------------------------------------ */
+/* --- sleepers --------------------------------------------------------------------------------- */
 
 void crowd_sleeper(struct worker *worker)
 {

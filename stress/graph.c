@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* stress/graph.c: threads that change a shared graph and graphs of their own while cycles run back to back.
+/* stress/graph.c: threads that change a shared graph and graphs of their own while cycles run back
+ * to back.
  *
  *     graph [--seed N] [--seconds S] [--threads T] [--verbose]
  *
- * Prints the seed before anything else. Exit status: 0: all that was looked at was as it should be; 1: an object was lost, and a
- * message says which; 2: the program could not run; 3: the collector does not come to an end of a cycle.
- * With the same seed each thread makes the same choices, but when it makes them is up to the scheduler. */
+ * Prints the seed before anything else. Exit status: 0: all that was looked at was as it should be;
+ * 1: an object was lost, and a message says which; 2: the program could not run; 3: the collector
+ * does not come to an end of a cycle. With the same seed each thread makes the same choices, but
+ * when it makes them is up to the scheduler. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,8 @@
 
 #define WORKERS_MOST 256u
 #define SLEEPERS 2u
-#define WORLD_BYTES (((uint64_t)16 << 20) / SLOWDOWN) /* the world grows no more when the heap is larger */
+/* When the heap is larger the world grows no more. */
+#define WORLD_BYTES (((uint64_t)16 << 20) / SLOWDOWN)
 #define STUCK_NS UINT64_C(60000000000)
 
 static struct {
@@ -26,7 +29,7 @@ static struct {
 
 static struct worker workers[WORKERS_MOST + SLEEPERS];
 
-/* --- the threads ----------------------------------------------------------------------------------------------------------- */
+/* --- the threads ------------------------------------------------------------------------------ */
 
 static void burst(struct worker *worker)
 {
@@ -101,7 +104,7 @@ static void join(pthread_t thread)
         pthread_join(thread, NULL);
 }
 
-/* --- watching --------------------------------------------------------------------------------------------------------------- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 static void read_stats(tri_stats *stats)
 {
@@ -111,14 +114,16 @@ static void read_stats(tri_stats *stats)
 
 static _Noreturn void stuck(void)
 {
-    fprintf(stderr, "graph: STUCK: seed %" PRIu64 ": no cycle has ended for %u seconds\n", stress_seed, (unsigned)(STUCK_NS / 1000000000));
+    fprintf(stderr, "graph: STUCK: seed %" PRIu64 ": no cycle has ended for %u seconds\n",
+            stress_seed, (unsigned)(STUCK_NS / 1000000000));
     _exit(3);
 }
 
 /* Until the time is over. */
 static void watch(void)
 {
-    uint64_t start = now_ns(), end = start + (uint64_t)(options.seconds * 1e9), moved = start, cycles = 0;
+    uint64_t start = now_ns(), end = start + (uint64_t)(options.seconds * 1e9), moved = start,
+             cycles = 0;
     tri_stats stats;
 
     while (now_ns() < end) {
@@ -130,8 +135,9 @@ static void watch(void)
         else if (now_ns() - moved > STUCK_NS)
             stuck();
         if (options.verbose && stats.cycles / 100 != cycles / 100)
-            printf("cycle %" PRIu64 ": live %" PRIu64 " KiB, heap %" PRIu64 " KiB, %" PRIu64 " threads\n", stats.cycles, stats.live_bytes >> 10,
-                   stats.heap_bytes >> 10, stats.threads);
+            printf("cycle %" PRIu64 ": live %" PRIu64 " KiB, heap %" PRIu64 " KiB, %" PRIu64
+                   " threads\n",
+                   stats.cycles, stats.live_bytes >> 10, stats.heap_bytes >> 10, stats.threads);
         cycles = stats.cycles;
     }
 }
@@ -156,7 +162,7 @@ static void run(struct worker *main_worker)
     world_end(main_worker);
 }
 
-/* --- options ----------------------------------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static _Noreturn void usage(const char *program)
 {
@@ -184,7 +190,8 @@ static void read_options(int argc, char **argv)
     const char *seed = getenv("TRICOLOR_SEED");
     int option;
 
-    stress_seed = seed != NULL && *seed != '\0' ? read_number(argv[0], seed) : random_seed_from_clock();
+    stress_seed =
+        seed != NULL && *seed != '\0' ? read_number(argv[0], seed) : random_seed_from_clock();
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (option == 'r')
             stress_seed = read_number(argv[0], optarg);
@@ -206,9 +213,10 @@ static void summarize(void)
     tri_stats stats;
 
     read_stats(&stats);
-    printf("graph: ok: seed %" PRIu64 ": %" PRIu64 " cycles (%" PRIu64 " asked for), %" PRIu64 " objects checked, %" PRIu64
-           " marked, %" PRIu64 " barrier entries drained\n",
-           stress_seed, stats.cycles, stats.forced_cycles, workers_checked(), stats.marked_objects, stats.barrier_entries);
+    printf("graph: ok: seed %" PRIu64 ": %" PRIu64 " cycles (%" PRIu64 " asked for), %" PRIu64
+           " objects checked, %" PRIu64 " marked, %" PRIu64 " barrier entries drained\n",
+           stress_seed, stats.cycles, stats.forced_cycles, workers_checked(), stats.marked_objects,
+           stats.barrier_entries);
 }
 
 int main(int argc, char **argv)

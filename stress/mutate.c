@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stress/mutate.c: changes of the shared graph. Each leaves pointer and word of every slot in agreement. */
+/* stress/mutate.c: changes of the shared graph. Each leaves pointer and word of every slot in
+ * agreement. */
 #include "stress/acts.h"
 
 #include <string.h>
@@ -70,7 +71,7 @@ static void swap(struct worker *worker)
     spot_leave(&spot);
 }
 
-/* --- ranges ---------------------------------------------------------------------------------------------------------------- */
+/* --- ranges ----------------------------------------------------------------------------------- */
 
 /* How many slots from `first` on, at most. */
 static size_t range_length(struct worker *worker, const struct place *place, size_t first)
@@ -80,10 +81,12 @@ static size_t range_length(struct worker *worker, const struct place *place, siz
     return 1 + below(worker, most);
 }
 
-/* Memory read conservatively is cleared and copied as words that hold no pointers are: by the functions that are atomic. */
+/* Memory read conservatively is cleared and copied as words that hold no pointers are: by the
+ * functions that are atomic. */
 static void move_words(const struct place *place, size_t to, size_t from, size_t n)
 {
-    tri_memmove(&place->p[to * place->step], &place->p[from * place->step], n * place->step * sizeof(void *));
+    tri_memmove(&place->p[to * place->step], &place->p[from * place->step],
+                n * place->step * sizeof(void *));
     if (place->step == 1)
         memmove(&place->want[to], &place->want[from], n * sizeof(uint64_t));
 }
@@ -100,7 +103,8 @@ static void clear_range(struct worker *worker)
     spot_leave(&spot);
 }
 
-/* From the word of one slot to the pointer of another: a range that begins and ends between the fields of a slot. */
+/* From the word of one slot to the pointer of another: a range that begins and ends between the
+ * fields of a slot. */
 static void clear_odd_range(struct worker *worker)
 {
     struct spot spot = spot_enter(worker);
@@ -162,7 +166,7 @@ static void reverse_range(struct worker *worker)
     spot_leave(&spot);
 }
 
-/* --- the choice ------------------------------------------------------------------------------------------------------------ */
+/* --- the choice ------------------------------------------------------------------------------- */
 
 static bool must_shrink(void)
 {

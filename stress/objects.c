@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* stress/objects.c: making objects.
  *
- * Sizes up to 512 bytes are allocated as fixed types, whose runs carry the layout, and as flexible ones, whose layout
- * is written for each; above that come type footers, fixed and flexible, and spans of their own; and conservative memory
- * in all sizes. */
+ * Sizes up to 512 bytes are allocated as fixed types, whose runs carry the layout, and as flexible
+ * ones, whose layout is written for each; above that come type footers, fixed and flexible, and
+ * spans of their own; and conservative memory in all sizes. */
 #include "stress/objects.h"
 
 #include <stdio.h>
@@ -24,7 +24,8 @@ NODE_TYPE(node8, 8);
 TRI_TYPE(node1, slots[0].p);
 TRI_TYPE(node2, slots[0].p, slots[1].p);
 TRI_TYPE(node4, slots[0].p, slots[1].p, slots[2].p, slots[3].p);
-TRI_TYPE(node8, slots[0].p, slots[1].p, slots[2].p, slots[3].p, slots[4].p, slots[5].p, slots[6].p, slots[7].p);
+TRI_TYPE(node8, slots[0].p, slots[1].p, slots[2].p, slots[3].p, slots[4].p, slots[5].p, slots[6].p,
+         slots[7].p);
 
 typedef struct node_apart {
     uint64_t id, check;
@@ -114,7 +115,9 @@ slot token_new(struct worker *worker)
 
 static slot bytes_new(struct worker *worker)
 {
-    size_t bytes = chance(worker, 1) ? below(worker, 100000) : chance(worker, 20) ? below(worker, 3000) : below(worker, 100);
+    size_t bytes = chance(worker, 1)    ? below(worker, 100000)
+                   : chance(worker, 20) ? below(worker, 3000)
+                                        : below(worker, 100);
     leaf *fresh = tri_alloc_bytes(sizeof *fresh + bytes);
 
     if (fresh == NULL)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- a tree ---------------------------------------------------------------------------------------------------------------- */
+/* --- a tree ----------------------------------------------------------------------------------- */
 
 /* From the leaves up, by first stores only. */
 static slot tree_new(struct worker *worker, unsigned depth)
@@ -49,9 +49,10 @@ static void tree(struct worker *worker)
         lost(worker, root, "a tree", "another number of leaves");
 }
 
-/* --- a list, across a sleep ------------------------------------------------------------------------------------------------- */
+/* --- a list, across a sleep ------------------------------------------------------------------- */
 
-/* The collector answers for the thread meanwhile, and finds the list by the stack it had when it went to sleep. */
+/* The collector answers for the thread meanwhile, and finds the list by the stack it had when it
+ * went to sleep. */
 static void list_asleep(struct worker *worker)
 {
     slot head = nothing;
@@ -70,7 +71,7 @@ static void list_asleep(struct worker *worker)
     tree_check(worker, head);
 }
 
-/* --- arrays ---------------------------------------------------------------------------------------------------------------- */
+/* --- arrays ----------------------------------------------------------------------------------- */
 
 /* An array of pointers and, outside the heap, what they should lead to. */
 struct array {
@@ -168,7 +169,7 @@ static void growing_array(struct worker *worker)
         check_slot(worker, slots[i], "an array that grew");
 }
 
-/* --- litter ---------------------------------------------------------------------------------------------------------------- */
+/* --- litter ----------------------------------------------------------------------------------- */
 
 /* Much garbage, so that freed slots are soon used again; a few of the objects are held on to. */
 static void litter(struct worker *worker)
@@ -183,7 +184,8 @@ static void litter(struct worker *worker)
 
 void act_own(struct worker *worker)
 {
-    static void (*const acts[])(struct worker *) = {tree, list_asleep, pointer_array, growing_array, litter};
+    static void (*const acts[])(struct worker *) = {tree, list_asleep, pointer_array, growing_array,
+                                                    litter};
 
     worker->act = "own";
     acts[below(worker, sizeof acts / sizeof acts[0])](worker);

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* stress/patterns.c: what a collector with one half of its protocol missing would lose.
  *
- * Each pattern hides objects from the marker in a way that is within the rules, at the moment when only one part of the protocol saves them,
- * and looks at them after the sweep. To find that moment the thread looks at its own barrier state, which no
- * other program should do. See: docs/invariants.md. */
+ * Each pattern hides objects from the marker in a way that is within the rules, at the moment when
+ * only one part of the protocol saves them, and looks at them after the sweep. To find that moment
+ * the thread looks at its own barrier state, which no other program should do. See:
+ * docs/invariants.md. */
 #include "stress/acts.h"
 
 #include <stddef.h>
 
 #define HOARD (12000u / SLOWDOWN)
-#define MOVES 150u   /* less than a barrier buffer holds, with what two scans of the stack add */
+#define MOVES 150u /* less than a barrier buffer holds, with what two scans of the stack add */
 #define HELD 64u
 #define BORN 200u
 #define MAIL 16u
-#define WAIT_NS UINT64_C(500000000)  /* for a step of the cycle */
-#define WINDOW_NS UINT64_C(3000000)  /* for what other threads should do while this one does not answer */
+
+/* How long to wait for a step of the cycle; and, without answering, for what others should do. */
+#define WAIT_NS UINT64_C(500000000)
+#define WINDOW_NS UINT64_C(3000000)
 
 /* Objects are hidden in crates that are born black: a marker never looks into them. */
 typedef struct crate {
@@ -41,12 +44,13 @@ static void check_crates(struct worker *worker, const crate *chain, const char *
         slot value = {chain->p, chain->want};
 
         if (tri_object_base(chain) != chain)
-            lost(worker, value, where, "that the box it was in, at %p, had been freed", (const void *)chain);
+            lost(worker, value, where, "that the box it was in, at %p, had been freed",
+                 (const void *)chain);
         check_slot(worker, value, where);
     }
 }
 
-/* --- where this thread is in the cycle --------------------------------------------------------------------------------------- */
+/* --- where this thread is in the cycle -------------------------------------------------------- */
 
 static unsigned barrier_state(void)
 {
@@ -65,8 +69,8 @@ static bool must_leave(const struct worker *worker)
     return stopping() || !hurrying() || (owner != 0 && owner != worker->number);
 }
 
-/* Answers requests until the thread's barrier is in that state, or is not. false: it takes too long, or there is something
- * else to do. */
+/* Answers requests until the thread's barrier is in that state, or is not. false: it takes too
+ * long, or there is something else to do. */
 static bool await_state(const struct worker *worker, unsigned state, bool is)
 {
     uint64_t end = now_ns() + WAIT_NS;
@@ -83,7 +87,8 @@ static bool await_state(const struct worker *worker, unsigned state, bool is)
 /* Until this thread has been scanned, by a scan that is still to come. */
 static bool await_scan(const struct worker *worker)
 {
-    return await_state(worker, TRI__BARRIER_SCANNED, false) && await_state(worker, TRI__BARRIER_SCANNED, true);
+    return await_state(worker, TRI__BARRIER_SCANNED, false) &&
+           await_state(worker, TRI__BARRIER_SCANNED, true);
 }
 
 /* Until a request comes in that state; it is left unanswered. */
@@ -114,14 +119,15 @@ static inline void on_the_stack(const void *variable)
     __asm__ volatile("" ::"r"(variable) : "memory");
 }
 
-/* --- needs H1, and the new-value half ---------------------------------------------------------------------------------------- */
+/* --- needs H1, and the new-value half --------------------------------------------------------- */
 
 void pattern_offer(struct worker *worker)
 {
     size_t i = below(worker, MAIL);
     crate *none = NULL;
 
-    if (barrier_state() == TRI__BARRIER_SCANNED && __atomic_load_n(&mail[i], __ATOMIC_RELAXED) == NULL)
+    if (barrier_state() == TRI__BARRIER_SCANNED &&
+        __atomic_load_n(&mail[i], __ATOMIC_RELAXED) == NULL)
         tri_compare_exchange(&mail[i], &none, crate_new());
 }
 
@@ -156,8 +162,9 @@ __attribute__((noinline)) static crate *fill_crates(slot *held)
     return chain;
 }
 
-/* A thread that has not been scanned hides what it holds in a black object of one that has: marking it then is the job of the
- * new-value half; and that it does so before anybody has black objects is the job of H1. */
+/* A thread that has not been scanned hides what it holds in a black object of one that has: marking
+ * it then is the job of the new-value half; and that it does so before anybody has black objects is
+ * the job of H1. */
 static void early_black(struct worker *worker)
 {
     slot held[HELD];
@@ -178,7 +185,7 @@ static void early_black(struct worker *worker)
     check_crates(worker, chain, "a crate filled by a thread not yet scanned");
 }
 
-/* --- needs the old-value half, and partly filled buffers ---------------------------------------------------------------------- */
+/* --- needs the old-value half, and partly filled buffers -------------------------------------- */
 
 void hoard_init(struct worker *worker, struct hoard *hoard)
 {
@@ -205,7 +212,7 @@ void hoard_check(struct worker *worker, const struct hoard *hoard)
         check_slot(worker, *(slot *)hoard->boxes[i], "a hoard");
 }
 
-/* Takes an object out of its box: from then on only a crate that no marker looks into leads to it. */
+/* Takes an object out of its box: now only a crate that no marker looks into leads to it. */
 static crate *hide_one(struct worker *worker, struct hoard *hoard, crate *chain)
 {
     size_t i = below(worker, HOARD);
@@ -236,7 +243,8 @@ __attribute__((noinline)) static crate *hide_many(struct worker *worker, struct 
     uint64_t start = now_ns();
     crate *chain = NULL;
 
-    for (uint64_t move = 0; move < MOVES && barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker); move++) {
+    for (uint64_t move = 0;
+         move < MOVES && barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker); move++) {
         chain = hide_one(worker, hoard, chain);
         await_time(start + hoard->mark_ns * move / MOVES);
     }
@@ -270,7 +278,7 @@ static void hide(struct worker *worker, struct hoard *hoard)
     put_back(hoard, chain);
 }
 
-/* --- needs allocate-black ------------------------------------------------------------------------------------------------------ */
+/* --- needs allocate-black --------------------------------------------------------------------- */
 
 __attribute__((noinline)) static crate *bear(struct worker *worker)
 {
@@ -304,7 +312,8 @@ static bool answer_last_requests(unsigned count)
     return barrier_state() == TRI__BARRIER_SCANNED;
 }
 
-/* What is born between the last look at the thread's stack and the sweep has nothing but its colour. */
+/* What is born between the last look at the thread's stack and the sweep has nothing but its
+ * colour. */
 static void late_birth(struct worker *worker)
 {
     crate *chain;
@@ -316,7 +325,8 @@ static void late_birth(struct worker *worker)
     check_crates(worker, chain, "what was born at the end of a mark");
 }
 
-/* All others sleep, so that the attempt to end the mark which this thread has just answered is the last one. */
+/* All others sleep, so that the attempt to end the mark which this thread has just answered is the
+ * last one. */
 static void late_births(struct worker *worker)
 {
     worker->act = "late birth";
@@ -327,7 +337,7 @@ static void late_births(struct worker *worker)
     gate_open();
 }
 
-/* --- needs bounds ------------------------------------------------------------------------------------------------------------ */
+/* --- needs bounds ----------------------------------------------------------------------------- */
 
 /* As many stores as can be made, none of which changes anything for long. */
 static void store_storm(struct worker *worker)

@@ -31,13 +31,23 @@ struct place place_of(node *of)
 
     if (!of->apart)
         return place_of_slots(of->slots, of->count);
-    return (struct place){.p = first, .want = (uint64_t *)(void *)(first + of->count), .count = of->count, .step = 1};
+    return (struct place){
+        .p = first, .want = (uint64_t *)(void *)(first + of->count), .count = of->count, .step = 1};
 }
 
 static const char *name_of(enum how how)
 {
-    static const char *const names[] = {"nothing", "node", "inner pointer to a node", "tagged pointer to a node", "boxed node",
-                                        "leaf", "token", "tiny leaf", "text"};
+    static const char *const names[] = {
+        [NOTHING] = "nothing",
+        [NODE] = "node",
+        [INSIDE] = "inner pointer to a node",
+        [TAGGED] = "tagged pointer to a node",
+        [BOXED] = "boxed node",
+        [LEAF] = "leaf",
+        [TOKEN] = "token",
+        [TINY] = "tiny leaf",
+        [TEXT] = "text",
+    };
 
     return (size_t)how < sizeof names / sizeof names[0] ? names[how] : "word that was overwritten";
 }
@@ -54,8 +64,11 @@ void lost(struct worker *worker, slot value, const char *where, const char *foun
             pause();
     tri_stats_get(&stats);
     fflush(stdout);
-    fprintf(stderr, "graph: LOST: seed %" PRIu64 ", thread %u (%s), cycle %" PRIu64 ", in %s, at %p: expected a %s with id %" PRIx64 ", found ",
-            stress_seed, worker->number, worker->act, stats.cycles, where, value.p, name_of(how_of(value.want)), id_of(value.want));
+    fprintf(stderr,
+            "graph: LOST: seed %" PRIu64 ", thread %u (%s), cycle %" PRIu64
+            ", in %s, at %p: expected a %s with id %" PRIx64 ", found ",
+            stress_seed, worker->number, worker->act, stats.cycles, where, value.p,
+            name_of(how_of(value.want)), id_of(value.want));
     va_start(arguments, found);
     vfprintf(stderr, found, arguments);
     va_end(arguments);
@@ -63,8 +76,10 @@ void lost(struct worker *worker, slot value, const char *where, const char *foun
     _exit(1);
 }
 
-/* The object must be there, with room for `bytes`, before its words are looked at: freed memory may be gone. */
-static void check_base(struct worker *worker, slot value, const void *object, size_t bytes, const char *where)
+/* The object must be there, with room for `bytes`, before its words are looked at: freed memory may
+ * be gone. */
+static void check_base(struct worker *worker, slot value, const void *object, size_t bytes,
+                       const char *where)
 {
     const void *base = tri_object_base(object);
 
@@ -85,7 +100,9 @@ static void check_head(struct worker *worker, slot value, const token *head, con
 
     if (head->id != id || head->check != mix(id))
         lost(worker, value, where, "id %" PRIx64 " and check %" PRIx64 "%s", head->id, head->check,
-             head->check == mix(head->id) ? " (of another object)" : head->id == 0 ? " (cleared)" : "");
+             head->check == mix(head->id) ? " (of another object)"
+             : head->id == 0              ? " (cleared)"
+                                          : "");
 }
 
 void check_node(struct worker *worker, const node *at, uint64_t id, const char *where)
@@ -118,7 +135,8 @@ static void check_box(struct worker *worker, slot value, const char *where)
     check_node(worker, box->p, id_of(value.want), where);
 }
 
-static void check_byte(struct worker *worker, slot value, const leaf *at, size_t i, const char *where)
+static void check_byte(struct worker *worker, slot value, const leaf *at, size_t i,
+                       const char *where)
 {
     if (at->data[i] != (unsigned char)(mix(at->id + i / 8) >> i % 8 * 8))
         lost(worker, value, where, "byte %zu overwritten: %02x", i, (unsigned)at->data[i]);
@@ -201,7 +219,8 @@ void check_slot(struct worker *worker, slot value, const char *where)
         check_text(worker, value, where);
         break;
     default:
-        lost(worker, value, where, "a slot that was overwritten, with the words %p and %" PRIx64, value.p, value.want);
+        lost(worker, value, where, "a slot that was overwritten, with the words %p and %" PRIx64,
+             value.p, value.want);
     }
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* stress/shadow.h: the shadow model: what every pointer should lead to.
  *
- * Every object has an id of its own and a check word that follows from it, and every pointer field has a scalar word beside it
- * that says what kind of object, with which id, the pointer is to lead to. Objects do not change
- * that, so a freed, reused, cleared or exchanged one shows up at the next look.
+ * Every object has an id of its own and a check word that follows from it, and every pointer field
+ * has a scalar word beside it that says what kind of object, with which id, the pointer is to lead
+ * to. Objects do not change that, so a freed, reused, cleared or exchanged one shows up at the next
+ * look.
  *
- * Words of memory that the collector reads conservatively, and of objects not published yet, are written as relaxed
- * atomics (set_word): markers may be reading them. */
+ * Words of memory that the collector reads conservatively, and of objects not published yet, are
+ * written as relaxed atomics (set_word): markers may be reading them. */
 #ifndef TRI__STRESS_SHADOW_H
 #define TRI__STRESS_SHADOW_H
 
@@ -42,7 +43,8 @@ typedef struct leaf {
     unsigned char data[];
 } leaf;
 
-/* An object with pointers: a head and `count` slots, or (apart) all pointers and then all words beside them. */
+/* An object with pointers: a head and `count` slots, or (apart) all pointers and then all words
+ * beside them. */
 typedef struct node {
     uint64_t id, check;
     uint32_t count, apart;
@@ -97,7 +99,8 @@ static inline uint64_t next_id(struct worker *worker)
 struct place place_of(node *of);
 struct place place_of_slots(slot *slots, size_t count);
 
-/* Looks at what `value` leads to; ends the program if that is not what it should be. `where` says where it was found. */
+/* Looks at what `value` leads to; ends the program if that is not what it should be. `where` says
+ * where it was found. */
 void check_slot(struct worker *worker, slot value, const char *where);
 void check_node(struct worker *worker, const node *at, uint64_t id, const char *where);
 

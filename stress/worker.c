@@ -11,8 +11,8 @@ uint32_t stress_stop, stress_hurry;
 uint64_t stress_seed;
 uint32_t gate_owner;
 
-static unsigned last_number;  /* atomic */
-static uint64_t all_checked;  /* atomic */
+static unsigned last_number; /* atomic */
+static uint64_t all_checked; /* atomic */
 static pthread_mutex_t gate_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_opens = PTHREAD_COND_INITIALIZER;
 
@@ -44,7 +44,8 @@ uint64_t now_ns(void)
 
 void sleep_ns(uint64_t ns)
 {
-    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000u),
+                            .tv_nsec = (long)(ns % 1000000000u)};
 
     TRI_BLOCKING
         nanosleep(&time, NULL);
@@ -85,8 +86,8 @@ bool gate_close(struct worker *worker)
 {
     uint32_t nobody = 0;
 
-    return __atomic_compare_exchange_n(&gate_owner, &nobody, worker->number, false, __ATOMIC_RELAXED,
-                                       __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&gate_owner, &nobody, worker->number, false,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 void gate_open(void)

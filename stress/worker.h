@@ -14,7 +14,8 @@
 #include "base/tsan.h"
 #include "tests/random.h"
 
-/* ThreadSanitizer makes the marker, above all, many times slower: then there is less to mark, and more time. */
+/* ThreadSanitizer makes the marker, above all, many times slower: then there is less to mark, and
+ * more time. */
 #ifdef TRI__TSAN
 #define DEFAULT_SECONDS 10.0
 #define SLOWDOWN 4u
@@ -25,11 +26,11 @@
 
 struct worker {
     pthread_t thread;
-    unsigned number;     /* of the thread; never used twice */
+    unsigned number; /* of the thread; never used twice */
     struct random random;
-    uint64_t serial;     /* of the last object it has made */
-    uint64_t checked;    /* objects it has looked at */
-    const char *act;     /* what it is doing, for messages */
+    uint64_t serial;  /* of the last object it has made */
+    uint64_t checked; /* objects it has looked at */
+    const char *act;  /* what it is doing, for messages */
 };
 
 /* Makes the worker the next one. Any thread. */
@@ -66,16 +67,16 @@ static inline bool hurrying(void)
 
 uint64_t now_ns(void);
 void sleep_ns(uint64_t ns); /* in TRI_BLOCKING */
-void pause_shortly(void);    /* leaves the processor to others, answers no requests meanwhile */
+void pause_shortly(void);   /* leaves the processor to others, answers no requests meanwhile */
 
 /* Ends the program: it cannot go on for a reason that is not the collector's fault. */
 _Noreturn void give_up(const char *what);
 
-/* Overwrites the stack below the caller, where dead frames still hold pointers: a scan that happens to include
- * them would keep what is to be kept by other means. */
+/* Overwrites the stack below the caller, where dead frames still hold pointers: a scan that happens
+ * to include them would keep what is to be kept by other means. */
 void scrub_stack(void);
 
-/* --- the gate: times at which one thread alone runs, all others being in TRI_BLOCKING ------------------------------ */
+/* --- the gate: times at which one thread alone runs, all others being in TRI_BLOCKING --------- */
 
 extern uint32_t gate_owner; /* atomic: 0: open */
 

@@ -15,8 +15,8 @@ static const uint16_t table_counts[TABLES] = {8, 30, 31, 64, 300, 1000, 2045, 20
 
 TRI_ROOT static node *tables[TABLES]; /* atomic: rel -> acq */
 TRI_ROOT static slot globals[GLOBALS];
-TRI_ROOT static slot *edges[EDGES];   /* atomic */
-TRI_ROOT static void **far_edges;     /* atomic elements */
+TRI_ROOT static slot *edges[EDGES]; /* atomic */
+TRI_ROOT static void **far_edges;   /* atomic elements */
 
 uint32_t world_is_full;
 
@@ -111,7 +111,7 @@ node *world_walk(struct worker *worker, unsigned steps)
     return last;
 }
 
-/* --- tables ---------------------------------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 void world_change_table(struct worker *worker)
 {
@@ -126,7 +126,7 @@ void world_change_table(struct worker *worker)
     spot_leave(&spot);
 }
 
-/* --- registered roots ------------------------------------------------------------------------------------------------------ */
+/* --- registered roots ------------------------------------------------------------------------- */
 
 static void root_open(struct root *root, size_t count)
 {
@@ -164,7 +164,7 @@ void world_change_root(struct worker *worker)
     pthread_mutex_unlock(&root->lock);
 }
 
-/* --- handles --------------------------------------------------------------------------------------------------------------- */
+/* --- handles ---------------------------------------------------------------------------------- */
 
 void world_change_handle(struct worker *worker)
 {
@@ -186,7 +186,7 @@ void world_change_handle(struct worker *worker)
     check_slot(worker, old, "a handle");
 }
 
-/* --- edges ----------------------------------------------------------------------------------------------------------------- */
+/* --- edges ------------------------------------------------------------------------------------ */
 
 static slot *edge_new(slot value)
 {
@@ -237,7 +237,7 @@ void world_change_edge(struct worker *worker)
     }
 }
 
-/* --- beginning and end ----------------------------------------------------------------------------------------------------- */
+/* --- beginning and end ------------------------------------------------------------------------ */
 
 void world_init(struct worker *worker)
 {
@@ -295,7 +295,8 @@ static void seen_make_room(struct seen *seen)
     *seen = larger;
 }
 
-/* Nodes still to be looked into: a stack of pointers in the heap, as no root may hide in malloc memory. */
+/* Nodes still to be looked into: a stack of pointers in the heap, as no root may hide in malloc
+ * memory. */
 struct todo {
     void **nodes;
     size_t count, room;
@@ -313,7 +314,8 @@ static void todo_push(struct todo *todo, node *next)
     todo->count++;
 }
 
-static void visit(struct worker *worker, struct seen *seen, struct todo *todo, slot value, const char *where)
+static void visit(struct worker *worker, struct seen *seen, struct todo *todo, slot value,
+                  const char *where)
 {
     node *found;
 
@@ -324,13 +326,15 @@ static void visit(struct worker *worker, struct seen *seen, struct todo *todo, s
         todo_push(todo, found);
 }
 
-static void visit_place(struct worker *worker, struct seen *seen, struct todo *todo, struct place place, const char *where)
+static void visit_place(struct worker *worker, struct seen *seen, struct todo *todo,
+                        struct place place, const char *where)
 {
     for (size_t i = 0; i < place.count; i++)
         visit(worker, seen, todo, get_slot(&place, i), where);
 }
 
-static void visit_edge(struct worker *worker, struct seen *seen, struct todo *todo, const slot *edge)
+static void visit_edge(struct worker *worker, struct seen *seen, struct todo *todo,
+                       const slot *edge)
 {
     check_edge(worker, edge);
     if (edge != NULL)
@@ -343,9 +347,11 @@ static void visit_roots(struct worker *worker, struct seen *seen, struct todo *t
     for (size_t i = 0; i < TABLES; i++)
         visit_place(worker, seen, todo, place_of(table(worker, i)), "a table");
     for (size_t i = 0; i < ROOTS; i++)
-        visit_place(worker, seen, todo, place_of_slots(roots[i].slots, roots[i].count), "a registered root");
+        visit_place(worker, seen, todo, place_of_slots(roots[i].slots, roots[i].count),
+                    "a registered root");
     for (size_t i = 0; i < HANDLES; i++)
-        visit(worker, seen, todo, (slot){tri_handle_get(handles[i].handle), handles[i].want}, "a handle");
+        visit(worker, seen, todo, (slot){tri_handle_get(handles[i].handle), handles[i].want},
+              "a handle");
     for (size_t i = 0; i < EDGES; i++) {
         visit_edge(worker, seen, todo, edges[i]);
         visit_edge(worker, seen, todo, far_edges[i]);

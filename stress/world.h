@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* stress/world.h: the graph that all threads share.
  *
- * It hangs on tables (large nodes that TRI_ROOT variables lead to), TRI_ROOT slots, slots in registered malloc memory and handles.
- * Locks: one for each place's stripe. A thread holds one at a time, and waits for it in
- * TRI_BLOCKING; so pointer and word of a slot always agree for who holds it. Beside that, edges: single pointers to boxes
- * that never change, exchanged without a lock. */
+ * It hangs on tables (large nodes that TRI_ROOT variables lead to), TRI_ROOT slots, slots in
+ * registered malloc memory and handles. Locks: one for each place's stripe. A thread holds one at a
+ * time, and waits for it in TRI_BLOCKING; so pointer and word of a slot always agree for who holds
+ * it. Beside that, edges: single pointers to boxes that never change, exchanged without a lock. */
 #ifndef TRI__STRESS_WORLD_H
 #define TRI__STRESS_WORLD_H
 
