@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* kvserver's hash map: against a naive model, one operation at a time; and with a writer that never rests beside readers
- * without locks, who must miss no key that stays and must never see a value go back. */
+/* kvserver's hash map: against a naive model, one operation at a time; and with a writer that never
+ * rests beside readers without locks, who must miss no key that stays and must never see a value go
+ * back. */
 #include <pthread.h>
 #include <string.h>
 
@@ -138,7 +139,8 @@ static void check_all(const kv_map *map, struct model *model, enum hashing hashi
         ck_assert_uint_eq(model->visits[i], 2u * model->present[i]);
 }
 
-/* Each phase of a round prefers to add, to replace or to remove, so that the table grows and shrinks. */
+/* Each phase of a round prefers to add, to replace or to remove, so that the table grows and
+ * shrinks. */
 static void run_model(enum hashing hashing, unsigned keys, unsigned steps)
 {
     static struct model model;
@@ -217,7 +219,7 @@ static void *write_all(void *unused)
 
 struct reader {
     unsigned number;
-    uint64_t seen[STAYING];  /* the highest value so far */
+    uint64_t seen[STAYING]; /* the highest value so far */
     unsigned visits[STAYING];
     const char *complaint;
 };
@@ -298,8 +300,7 @@ START_TEST(readers_beside_a_writer)
         ck_assert_int_eq(tri_thread_create(&threads[i], NULL, read_all, &readers[i]), 0);
     }
     ck_assert_int_eq(tri_thread_create(&threads[READERS], NULL, write_all, NULL), 0);
-    TRI_BLOCKING
-    {
+    TRI_BLOCKING {
         for (unsigned i = 0; i <= READERS; i++)
             pthread_join(threads[i], NULL);
     }

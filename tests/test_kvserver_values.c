@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kvserver's values against naive models: lists, tries and ordered trees, whose old versions must never change; and the patterns
- * and numbers of the protocol. */
+/* kvserver's values against naive models: lists, tries and ordered trees, whose old versions must
+ * never change; and the patterns and numbers of the protocol. */
 #include <math.h>
 #include <string.h>
 
@@ -69,8 +69,8 @@ static void push(kv_list *list, struct deque *deque, enum kv_end end, uint64_t n
 static void pop(kv_list *list, struct deque *deque, enum kv_end end)
 {
     uint64_t number = number_of(kv_list_pop(list, end));
-    uint64_t expected = end == KV_LEFT ? deque->elements[deque->first++]
-                                       : deque->elements[--deque->last];
+    uint64_t expected =
+        end == KV_LEFT ? deque->elements[deque->first++] : deque->elements[--deque->last];
     ck_assert_uint_eq(number, expected);
 }
 
@@ -86,14 +86,16 @@ static void recentre(struct deque *deque)
     deque->last = deque->first + count;
 }
 
-/* Whether the next step adds, and where: each phase leans to one side, so that windows grow, shrink and drift. */
+/* Whether the next step adds, and where: each phase leans to one side, so that windows grow, shrink
+ * and drift. */
 static void list_step(kv_list *list, struct deque *deque, unsigned phase, struct random *random,
                       uint64_t number)
 {
     static const unsigned pushes[] = {9, 5, 1, 5, 5}, lefts[] = {5, 1, 5, 9, 5};
     bool pushing = random_below(random, 10) < pushes[phase % 5];
     bool left = random_below(random, 10) < lefts[phase % 5];
-    enum kv_end end = left == (pushing || phase % 5 == 4) ? KV_LEFT : KV_RIGHT; /* phase 4: a stack */
+    enum kv_end end =
+        left == (pushing || phase % 5 == 4) ? KV_LEFT : KV_RIGHT; /* phase 4: a stack */
     recentre(deque);
     if (pushing && list->count < ELEMENTS)
         push(list, deque, end, number);
@@ -157,7 +159,8 @@ static unsigned held(const kv_list_node *node, unsigned level)
     return count;
 }
 
-/* Whichever end it is popped from, a list lets go of what is popped but for the rest of a node at each end. */
+/* Whichever end it is popped from, a list lets go of what is popped but for the rest of a node at
+ * each end. */
 START_TEST(popped_elements_are_let_go)
 {
     struct random random = random_of(seed, 5);
@@ -203,7 +206,8 @@ static struct kv_name field_name(struct field_name *name, unsigned number)
 static kv_trie *put_field(kv_trie *trie, struct fields *fields, unsigned number, uint64_t value)
 {
     struct field_name name;
-    kv_field *field = kv_field_new(field_name(&name, number), kv_string_from_integer((int64_t)value));
+    kv_field *field =
+        kv_field_new(field_name(&name, number), kv_string_from_integer((int64_t)value));
     fields->count += !fields->present[number];
     fields->present[number] = true;
     fields->value[number] = value;
@@ -387,18 +391,41 @@ static const struct {
     const char *pattern, *text;
     bool matches;
 } globs[] = {
-    {"", "", true},           {"", "a", false},          {"*", "", true},
-    {"*", "abc", true},       {"?", "", false},          {"?", "a", true},
-    {"a?c", "abc", true},     {"a?c", "ac", false},      {"a*c", "ac", true},
-    {"a*c", "abbbc", true},   {"a*c", "abbb", false},    {"*a*b*", "xxaxxbxx", true},
-    {"*a*b*", "xxbxxa", false}, {"**", "a", true},       {"a**?", "a", false},
-    {"[abc]", "b", true},     {"[abc]", "d", false},     {"[^abc]", "d", true},
-    {"[^abc]", "a", false},   {"[a-c]x", "bx", true},    {"[c-a]x", "bx", true},
-    {"[a-c]x", "dx", false},  {"[^a-c]", "d", true},     {"[a\\-c]", "-", true},
-    {"[a\\-c]", "b", false},  {"[\\]]", "]", true},      {"[abc", "c", true},
-    {"[", "[", false},        {"[]", "]", false},        {"\\*", "*", true},
-    {"\\*", "a", false},      {"\\", "\\", true},        {"a\\?", "a?", true},
-    {"h[ae]llo*", "hallo welt", true}, {"h[^e]llo", "hello", false},
+    {"", "", true},
+    {"", "a", false},
+    {"*", "", true},
+    {"*", "abc", true},
+    {"?", "", false},
+    {"?", "a", true},
+    {"a?c", "abc", true},
+    {"a?c", "ac", false},
+    {"a*c", "ac", true},
+    {"a*c", "abbbc", true},
+    {"a*c", "abbb", false},
+    {"*a*b*", "xxaxxbxx", true},
+    {"*a*b*", "xxbxxa", false},
+    {"**", "a", true},
+    {"a**?", "a", false},
+    {"[abc]", "b", true},
+    {"[abc]", "d", false},
+    {"[^abc]", "d", true},
+    {"[^abc]", "a", false},
+    {"[a-c]x", "bx", true},
+    {"[c-a]x", "bx", true},
+    {"[a-c]x", "dx", false},
+    {"[^a-c]", "d", true},
+    {"[a\\-c]", "-", true},
+    {"[a\\-c]", "b", false},
+    {"[\\]]", "]", true},
+    {"[abc", "c", true},
+    {"[", "[", false},
+    {"[]", "]", false},
+    {"\\*", "*", true},
+    {"\\*", "a", false},
+    {"\\", "\\", true},
+    {"a\\?", "a?", true},
+    {"h[ae]llo*", "hallo welt", true},
+    {"h[^e]llo", "hello", false},
 };
 
 START_TEST(patterns)
@@ -431,13 +458,28 @@ static const struct {
     bool good;
     int64_t number;
 } integers[] = {
-    {"0", true, 0},      {"7", true, 7},      {"-7", true, -7}, {"10", true, 10},
-    {"", false, 0},      {"-", false, 0},     {"-0", false, 0}, {"00", false, 0},
-    {"01", false, 0},    {"+1", false, 0},    {" 1", false, 0}, {"1 ", false, 0},
-    {"1.0", false, 0},   {"0x1", false, 0},   {"a", false, 0},  {"--1", false, 0},
-    {"9223372036854775807", true, INT64_MAX}, {"9223372036854775808", false, 0},
-    {"-9223372036854775808", true, INT64_MIN}, {"-9223372036854775809", false, 0},
-    {"18446744073709551616", false, 0},       {"99999999999999999999", false, 0},
+    {"0", true, 0},
+    {"7", true, 7},
+    {"-7", true, -7},
+    {"10", true, 10},
+    {"", false, 0},
+    {"-", false, 0},
+    {"-0", false, 0},
+    {"00", false, 0},
+    {"01", false, 0},
+    {"+1", false, 0},
+    {" 1", false, 0},
+    {"1 ", false, 0},
+    {"1.0", false, 0},
+    {"0x1", false, 0},
+    {"a", false, 0},
+    {"--1", false, 0},
+    {"9223372036854775807", true, INT64_MAX},
+    {"9223372036854775808", false, 0},
+    {"-9223372036854775808", true, INT64_MIN},
+    {"-9223372036854775809", false, 0},
+    {"18446744073709551616", false, 0},
+    {"99999999999999999999", false, 0},
 };
 
 START_TEST(integer_texts)

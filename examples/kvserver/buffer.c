@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Byte queues for sockets. They are malloc'd and not heap objects because their life has one owner and one end. */
+/* Byte queues for sockets. They are malloc'd and not heap objects because their life has one owner
+ * and one end. */
 #include "buffer.h"
 
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #define CAPACITY_MIN ((size_t)16 << 10)
 #define CAPACITY_KEPT ((size_t)256 << 10) /* an empty buffer larger than this is given back */
 
-/* At least twice the old capacity, so that a long argument is not moved more than once a doubling. */
+/* At least twice the old capacity, so that a long argument is moved once a doubling. */
 static bool grow(struct kv_buffer *buffer, size_t needed)
 {
     size_t capacity = buffer->capacity != 0 ? buffer->capacity : CAPACITY_MIN;

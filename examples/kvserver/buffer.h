@@ -17,7 +17,8 @@ static inline size_t kv_buffer_used(const struct kv_buffer *buffer)
     return buffer->end - buffer->start;
 }
 
-/* Makes room for n more bytes at the end, which moves the bytes in use. false: out of memory, and nothing changed. */
+/* Makes room for n more bytes at the end, which moves the bytes in use. false: out of memory, and
+ * nothing changed. */
 bool kv_buffer_reserve(struct kv_buffer *buffer, size_t n);
 
 bool kv_buffer_append(struct kv_buffer *buffer, const void *bytes, size_t n);

@@ -15,9 +15,12 @@
 #include "command.h"
 #include "reply.h"
 
-#define READ_BYTES ((size_t)16 << 10)   /* at once, so that one client's pipeline does not keep the others waiting */
-#define OUTPUT_HIGH ((size_t)1 << 20)   /* with so much unread by the client, none of its requests are run */
-#define DISCARD_MAX ((size_t)1 << 20) /* read from a client after its last request, before it is cut off */
+/* Read at once: small, so that one client's pipeline does not keep the others waiting. */
+#define READ_BYTES ((size_t)16 << 10)
+/* With so much output not taken by the client, none of its requests are run. */
+#define OUTPUT_HIGH ((size_t)1 << 20)
+/* Read from a client after its last request, before it is cut off. */
+#define DISCARD_MAX ((size_t)1 << 20)
 
 struct kv_client *kv_client_new(int fd, uint64_t *requests_run)
 {
@@ -51,7 +54,7 @@ bool kv_argument_is(const struct kv_client *client, size_t index, const char *wo
            strncasecmp(argument.data, word, argument.length) == 0;
 }
 
-/* One read of READ_BYTES: what is left comes with the next event, after the other clients had their turn. Returns the bytes. */
+/* One read; what is left comes with the next event, after the other clients had their turn. */
 static size_t read_some(struct kv_client *client, char *bytes)
 {
     ssize_t got = read(client->fd, bytes, READ_BYTES);
@@ -75,8 +78,8 @@ static void fill_input(struct kv_client *client)
         client->broken = true;
 }
 
-/* Closing a socket with unread input resets the connection, and the reset may overtake the last reply. So a client that was told
- * to go is closed when it has seen that, or goes on for too long. */
+/* Closing a socket with unread input resets the connection, and the reset may overtake the last
+ * reply. So a client that was told to go is closed when it has gone, or sends too much. */
 static void discard_input(struct kv_client *client)
 {
     char unwanted[READ_BYTES];
@@ -125,8 +128,8 @@ static void flush_output(struct kv_client *client)
     struct kv_buffer *output = &client->output;
 
     while (kv_buffer_used(output) != 0 && !client->broken) {
-        ssize_t sent = send(client->fd, output->data + output->start, kv_buffer_used(output),
-                            MSG_NOSIGNAL);
+        ssize_t sent =
+            send(client->fd, output->data + output->start, kv_buffer_used(output), MSG_NOSIGNAL);
 
         if (sent >= 0)
             kv_buffer_consume(output, (size_t)sent);

@@ -17,11 +17,11 @@ struct kv_client {
     unsigned database;
     uint64_t id;
     uint64_t *requests_run; /* atomic: the count of the worker, who alone adds to it */
-    bool closing;      /* no more requests; close when the output is written */
-    bool said_goodbye; /* it is written, and the client has been told */
-    bool ended;        /* the client sends no more */
-    bool broken;       /* close now */
-    size_t discarded;  /* bytes read while closing */
+    bool closing;           /* no more requests; close when the output is written */
+    bool said_goodbye;      /* it is written, and the client has been told */
+    bool ended;             /* the client sends no more */
+    bool broken;            /* close now */
+    size_t discarded;       /* bytes read while closing */
     struct kv_buffer input, output;
     struct kv_request request;
     const struct kv_command *command; /* that is running */
@@ -34,8 +34,9 @@ struct kv_client *kv_client_new(int fd, uint64_t *requests_run);
 /* Closes the connection and frees the client. */
 void kv_client_free(struct kv_client *client);
 
-/* Reads what has arrived, runs the requests that are complete, and writes the replies, as far as none of it waits. Afterwards the client wants
- * the epoll events kv_client_events, or, if these are 0, to be freed. */
+/* Reads what has arrived, runs the requests that are complete, and writes the replies, as far as
+ * none of it waits. Afterwards the client wants the epoll events kv_client_events, or, if these are
+ * 0, to be freed. */
 void kv_client_serve(struct kv_client *client, bool readable);
 unsigned kv_client_events(const struct kv_client *client);
 

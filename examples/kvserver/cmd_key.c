@@ -234,7 +234,8 @@ void kv_scan_command(struct kv_client *client)
     if (!get_cursor(client, &cursor) || !get_scan_options(client, &walk, &count))
         return;
     mark = kv_reply_mark(client);
-    steps = count < INT64_MAX / 10 ? 10 * count : INT64_MAX; /* where most buckets are empty or do not match */
+    /* A bound where most buckets are empty or nothing matches. */
+    steps = count < INT64_MAX / 10 ? 10 * count : INT64_MAX;
     do {
         cursor = kv_keyspace_scan(client->database, cursor, reply_if_wanted, &walk);
         tri_safepoint();
@@ -251,7 +252,7 @@ void kv_dbsize_command(struct kv_client *client)
     kv_reply_integer(client, (int64_t)kv_keyspace_counts(client->database).keys);
 }
 
-/* FLUSHALL and FLUSHDB [ASYNC|SYNC]: there is no difference, the collector frees beside us anyway. */
+/* FLUSHALL and FLUSHDB [ASYNC|SYNC]: no difference, the collector frees beside us anyway. */
 static bool check_flush_mode(struct kv_client *client)
 {
     size_t arguments = kv_argument_count(client);

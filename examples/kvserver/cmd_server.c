@@ -161,12 +161,9 @@ void kv_command_command(struct kv_client *client)
 static const struct {
     const char *name, *value;
 } settings[] = {
-    {"appendonly", "no"},
-    {"databases", "16"},
-    {"maxmemory", "0"},
-    {"proto-max-bulk-len", "536870912"},
-    {"save", ""},
-    {"timeout", "0"},
+    {"appendonly", "no"}, {"databases", "16"},
+    {"maxmemory", "0"},   {"proto-max-bulk-len", "536870912"},
+    {"save", ""},         {"timeout", "0"},
 };
 
 static bool matches_any(struct kv_client *client, const char *name)
@@ -198,7 +195,8 @@ static void get_settings(struct kv_client *client)
     kv_reply_to_front(client, mark, end);
 }
 
-/* One setting of ours: how much garbage there may be, in percent of the live heap, before it is collected. */
+/* One setting of ours: how much garbage there may be, in percent of the live heap, before it is
+ * collected. */
 static void set_setting(struct kv_client *client)
 {
     int64_t percent;

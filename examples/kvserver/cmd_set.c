@@ -84,7 +84,8 @@ void kv_smembers_command(struct kv_client *client)
 
 /* ---- SPOP and SRANDMEMBER ---- */
 
-/* Takes n members at random off the trie, which is the caller's private version, into `taken`. false: out of memory. */
+/* Takes n members at random off the trie, which is the caller's private version, into `taken`.
+ * false: out of memory. */
 static bool take(kv_trie **trie, kv_field **taken, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands on strings.
  *
- * The pattern of every command that writes: build what can be built without the lock, lock the key, decide, publish, unlock. */
+ * The pattern of every command that writes: build what can be built without the lock, lock the key,
+ * decide, publish, unlock. */
 #include "command.h"
 #include "number.h"
 #include "reply.h"
@@ -51,7 +52,8 @@ static void set_string(struct kv_client *client, size_t index, const struct set_
         return;
     }
     done = set_allowed(options, old);
-    if (done && !kv_key_set(&key, &value->head, options->keep ? key.expire_at : options->expire_at)) {
+    if (done &&
+        !kv_key_set(&key, &value->head, options->keep ? key.expire_at : options->expire_at)) {
         kv_key_unlock(&key);
         kv_reply_no_memory(client);
         return;
@@ -127,7 +129,7 @@ void kv_psetex_command(struct kv_client *client)
         set_string(client, 3, &options);
 }
 
-/* ---- several keys: all locked at once, so that other writers see all of the change or nothing ---- */
+/* ---- several keys, locked together: other writers see all of the change or nothing ---- */
 
 static bool any_exists(struct kv_client *client, kv_database *database)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands on sorted sets: a trie that finds a member's score, and a tree that keeps the members in order. */
+/* Commands on sorted sets: a trie that finds a member's score, and a tree that keeps the members in
+ * order. */
 #include "command.h"
 #include "number.h"
 #include "order.h"
@@ -245,7 +246,8 @@ void kv_zrank_command(struct kv_client *client)
         return;
     member = find_member(client, &zset);
     if (member != NULL)
-        kv_reply_integer(client, kv_order_rank(zset.order, score_of(member), kv_field_name(member)));
+        kv_reply_integer(client,
+                         kv_order_rank(zset.order, score_of(member), kv_field_name(member)));
     else
         kv_reply_null(client);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of commands, the way from a request to one of them, and the steps most of them begin and end with.
+/* The table of commands, the way from a request to one of them, and the steps most of them begin
+ * and end with.
  *
  * Threads: any. */
 #include "command.h"
@@ -11,7 +12,8 @@
 
 #define NAME_MAX_BYTES 16
 
-/* In strcmp order, for the binary search. Flags are those of COMMAND, for clients that route by them. */
+/* In strcmp order, for the binary search. Flags are those of COMMAND, for clients that route by
+ * them. */
 const struct kv_command kv_commands[] = {
     {"append", 3, "write", 1, 1, 1, kv_append_command},
     {"client", -2, "fast", 0, 0, 0, kv_client_command},
@@ -129,8 +131,8 @@ static void reply_unknown(struct kv_client *client)
 {
     struct kv_slice name = kv_argument(client, 0);
 
-    kv_reply_error(client, "ERR unknown command '%.*s'",
-                   name.length < 128 ? (int)name.length : 128, name.data);
+    kv_reply_error(client, "ERR unknown command '%.*s'", name.length < 128 ? (int)name.length : 128,
+                   name.data);
 }
 
 static bool has_arity(const struct kv_command *command, size_t arguments)

@@ -29,10 +29,12 @@ extern const struct kv_command kv_commands[];
 
 bool kv_get_integer(struct kv_client *client, size_t index, int64_t *number);
 
-/* Arguments 2 and 3 as a range of `count` elements, negative ones counted from the end: first up to but without last. */
+/* Arguments 2 and 3 as a range of `count` elements, negative ones counted from the end: first up to
+ * but without last. */
 bool kv_get_range(struct kv_client *client, int64_t count, int64_t *first, int64_t *last);
 
-/* Strings of the arguments first, first + step, ... in an array of their own; NULL: out of memory, with no reply. */
+/* Strings of the arguments first, first + step, ... in an array of their own; NULL: out of memory,
+ * with no reply. */
 kv_string **kv_new_strings(struct kv_client *client, size_t first, size_t step);
 
 /* Whether the value is of this kind. NULL, a missing key, is of every kind. */
@@ -44,7 +46,8 @@ bool kv_read_argument(struct kv_client *client, enum kv_kind kind, kv_value **va
 /* Locks argument 1 for a change. false: it is of another kind, and is not locked. */
 bool kv_lock_argument(struct kv_client *client, struct kv_key *key, enum kv_kind kind);
 
-/* Publishes `value`, keeping the time to live, and unlocks. false: out of memory; a NULL value is a failed allocation. */
+/* Publishes `value`, keeping the time to live, and unlocks. false: out of memory; a NULL value is a
+ * failed allocation. */
 bool kv_publish(struct kv_client *client, struct kv_key *key, void *value);
 
 /* ---- implementations, by file ---- */

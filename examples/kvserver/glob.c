@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Glob patterns, matched without recursion: when a later character does not fit, only the last * takes one more. So the
- * cost is bounded by pattern length times text length, whatever a client sends. */
+/* Glob patterns, matched without recursion: when a later character does not fit, only the last *
+ * takes one more. So the cost is bounded by pattern length times text length, whatever a client
+ * sends. */
 #include "glob.h"
 
 /* What one step of a pattern is: where the next step begins, and whether a character fits. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Patterns of KEYS, SCAN and CONFIG GET: * ? [abc] [^a-z] and \ before a character to be taken as it is. */
+/* Patterns of KEYS, SCAN and CONFIG GET: * ? [abc] [^a-z] and \ before a character to be taken as
+ * it is. */
 #ifndef KV_GLOB_H
 #define KV_GLOB_H
 

@@ -85,10 +85,9 @@ static void delay_lines(FILE *out, const tri_stats *gc)
         fprintf(out,
                 "gc_delay_%s:count=%" PRIu64 ",total_ms=%.3f,p50_us=%.1f,p99_us=%.1f,"
                 "p999_us=%.1f,max_us=%.1f\r\n",
-                tri_delay_name((tri_delay_cause)cause), delay->count,
-                (double)delay->total_ns / 1e6, (double)delay->p50_ns / 1e3,
-                (double)delay->p99_ns / 1e3, (double)delay->p999_ns / 1e3,
-                (double)delay->max_ns / 1e3);
+                tri_delay_name((tri_delay_cause)cause), delay->count, (double)delay->total_ns / 1e6,
+                (double)delay->p50_ns / 1e3, (double)delay->p99_ns / 1e3,
+                (double)delay->p999_ns / 1e3, (double)delay->max_ns / 1e3);
         bucket_line(out, tri_delay_name((tri_delay_cause)cause), delay);
     }
 }

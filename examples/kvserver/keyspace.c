@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* The databases and their locks.
  *
- * A key's hash chooses its shard by the upper byte and, in the shard's map, its bucket by the lower bits. Readers go from the
- * root to the entry by acquire loads and never wait. Writers lock the shard. The collector never stops a thread
- * that holds such a lock, so nobody waits long for one; still, who has to wait does so inside TRI_BLOCKING, because the
- * holder may be helping the collector, which must not wait for us in turn.
+ * A key's hash chooses its shard by the upper byte and, in the shard's map, its bucket by the lower
+ * bits. Readers go from the root to the entry by acquire loads and never wait. Writers lock the
+ * shard. The collector never stops a thread that holds such a lock, so nobody waits long for one;
+ * still, who has to wait does so inside TRI_BLOCKING, because the holder may be helping the
+ * collector, which must not wait for us in turn.
  *
- * Owns: the root of all data. Locks: shard locks, one of each index for all databases, in ascending order (more of them than
- * ThreadSanitizer's deadlock detector can follow in one thread, which is 64).
+ * Owns: the root of all data. Locks: shard locks, one of each index for all databases, in ascending
+ * order (more of them than ThreadSanitizer's deadlock detector can follow in one thread, which is
+ * 64).
  * Threads: any. */
 #include "keyspace.h"
 
 #include <pthread.h>
 #include <time.h>
 
-/* NULL on each of the three levels stands for what is empty: so emptying a database needs no memory. */
+/* NULL on each of the three levels stands for what is empty: so emptying a database needs no
+ * memory. */
 struct kv_database {
     kv_map *shards[KV_SHARDS]; /* atomic: [shard lock] stores, once */
 };
@@ -66,8 +69,7 @@ static void lock_shard(unsigned shard)
 
     if (pthread_mutex_trylock(mutex) == 0)
         return;
-    TRI_BLOCKING
-    {
+    TRI_BLOCKING {
         pthread_mutex_lock(mutex);
     }
 }
@@ -107,7 +109,8 @@ void kv_shards_unlock(const struct kv_shard_set *shards)
 
 /* ---- reading ---- */
 
-/* Each command looks up its database once, and so sees either what was there before a FLUSHALL or what came after. */
+/* Each command looks up its database once, and so sees either what was there before a FLUSHALL or
+ * what came after. */
 static kv_database *find_database(unsigned number)
 {
     kv_databases *all = kv_load(&databases);
@@ -120,7 +123,8 @@ static kv_map *map_of(kv_database *database, unsigned shard)
     return database != NULL ? kv_load(&database->shards[shard]) : NULL;
 }
 
-/* Removes an entry that has outlived its time, unless somebody was faster or is busy there: then the sweep comes by again. */
+/* Removes an entry that has outlived its time, unless somebody was faster or is busy there: then
+ * the sweep comes by again. */
 static void try_remove_expired(kv_map *map, struct kv_name name)
 {
     unsigned shard = shard_of(name.hash);
@@ -165,7 +169,8 @@ void kv_keyspace_each(unsigned database, kv_visit *visit, void *argument)
     }
 }
 
-/* The lowest byte of a cursor is the shard, the rest the cursor of its map, of which no more than the lower half is used. */
+/* The lowest byte of a cursor is the shard, the rest the cursor of its map, of which no more than
+ * the lower half is used. */
 uint64_t kv_keyspace_scan(unsigned database, uint64_t cursor, kv_visit *visit, void *argument)
 {
     unsigned shard = cursor % KV_SHARDS;
@@ -193,7 +198,8 @@ struct kv_keyspace_counts kv_keyspace_counts(unsigned database)
 
 /* ---- writing ---- */
 
-/* When several threads make what was missing, the first one's is used by all and the others' is garbage. */
+/* When several threads make what was missing, the first one's is used by all and the others' is
+ * garbage. */
 static kv_databases *open_databases(void)
 {
     kv_databases *all = kv_load(&databases);
@@ -283,8 +289,9 @@ void kv_key_remove(struct kv_key *key)
     key->expire_at = KV_NEVER;
 }
 
-/* ---- emptying: one store. A command that is under way finishes in what it has found, and has then happened just before. ---- */
+/* ---- emptying: one store ---- */
 
+/* A command that is under way finishes in what it has found, and has then happened just before. */
 void kv_keyspace_flush(unsigned database)
 {
     kv_databases *all = kv_load(&databases);
@@ -313,7 +320,8 @@ static void sweep_entry(kv_entry *entry, void *argument)
         try_remove_expired(map, (struct kv_name){entry->name, entry->length, entry->hash});
 }
 
-/* One bucket of the shard at *at, or the whole shard if none of its keys expires; then on to the next place. */
+/* One bucket of the shard at *at, or the whole shard if none of its keys expires; then on to the
+ * next place. */
 static void sweep_step(struct sweep *at)
 {
     unsigned shard = at->cursor % KV_SHARDS;
@@ -327,7 +335,8 @@ static void sweep_step(struct sweep *at)
         at->database = (at->database + 1) % KV_DATABASES;
 }
 
-/* Every step costs some 100 ns or less: 64 of them between two looks at the clock. At most once around all databases. */
+/* Every step costs some 100 ns or less: 64 of them between two looks at the clock. At most once
+ * around all databases. */
 void kv_keyspace_sweep(int64_t milliseconds)
 {
     static struct sweep at; /* only the main thread sweeps */

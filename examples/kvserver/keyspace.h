@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The databases: 16 sets of keys, each split into shards that have a map and a lock of their own. Readers use no lock. */
+/* The databases: 16 sets of keys, each split into shards that have a map and a lock of their own.
+ * Readers use no lock. */
 #ifndef KV_KEYSPACE_H
 #define KV_KEYSPACE_H
 
@@ -10,7 +11,8 @@
 
 typedef struct kv_database kv_database;
 
-/* The clock of times to live: milliseconds, monotonic, so that setting the machine's clock does not expire keys. */
+/* The clock of times to live: milliseconds, monotonic, so that setting the machine's clock does not
+ * expire keys. */
 int64_t kv_now(void);
 
 /* Before any other thread runs. */
@@ -44,9 +46,9 @@ struct kv_keyspace_counts kv_keyspace_counts(unsigned database);
 struct kv_key {
     kv_database *database; /* NULL: empty, and out of memory */
     struct kv_name name;
-    kv_map *map;           /* NULL: the shard has no keys yet */
-    kv_value *value;       /* as it is now; NULL: no such key */
-    int64_t expire_at;     /* as it is now */
+    kv_map *map;       /* NULL: the shard has no keys yet */
+    kv_value *value;   /* as it is now; NULL: no such key */
+    int64_t expire_at; /* as it is now */
 };
 
 void kv_key_lock(struct kv_key *key, unsigned database, struct kv_slice name);
@@ -60,7 +62,8 @@ void kv_key_remove(struct kv_key *key);
 
 /* ---- writing several keys at once ---- */
 
-/* A set of shards, locked in ascending order, which is what keeps two commands from waiting for each other. */
+/* A set of shards, locked in ascending order, which is what keeps two commands from waiting for
+ * each other. */
 struct kv_shard_set {
     uint64_t bits[KV_SHARDS / 64];
 };
@@ -69,7 +72,8 @@ void kv_shards_add(struct kv_shard_set *shards, struct kv_slice name);
 void kv_shards_lock(const struct kv_shard_set *shards);
 void kv_shards_unlock(const struct kv_shard_set *shards);
 
-/* The database to write to, looked up once for all keys and after their shards were locked. NULL: empty, and out of memory. */
+/* The database to write to, looked up once for all keys and after their shards were locked. NULL:
+ * empty, and out of memory. */
 kv_database *kv_keyspace_open(unsigned number);
 
 /* Like kv_key_lock, for a key whose shard is locked already. */
@@ -81,7 +85,8 @@ void kv_keyspace_flush_all(void);
 
 /* ---- expiry ---- */
 
-/* Looks at keys with a time to live, where the last call stopped, for at most `milliseconds`, and removes those that are over. */
+/* Looks at keys with a time to live, where the last call stopped, for at most `milliseconds`, and
+ * removes those that are over. */
 void kv_keyspace_sweep(int64_t milliseconds);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists: a radix tree of positions, of which a window is in use.
  *
- * The rule that makes snapshots cheap: a slot of a node is written once. A push writes into the tree that readers are reading, but
- * only into a slot that is still NULL, which lies outside the window of every list ever published over this node; then
- * it publishes a list with a wider window. A pop publishes a narrower window and writes nothing. Only a push to a position that
- * an earlier pop has left copies the path to it, because there a snapshot may still be looking.
+ * The rule that makes snapshots cheap: a slot of a node is written once. A push writes into the
+ * tree that readers are reading, but only into a slot that is still NULL, which lies outside the
+ * window of every list ever published over this node; then it publishes a list with a wider window.
+ * A pop publishes a narrower window and writes nothing. Only a push to a position that an earlier
+ * pop has left copies the path to it, because there a snapshot may still be looking.
  *
- * Pops also cut off what they leave behind: when the window leaves a lowest node, the path to the window's end is copied
- * without the slots outside, so that an old list of a million elements is not kept alive by the two that are left.
+ * Pops also cut off what they leave behind: when the window leaves a lowest node, the path to the
+ * window's end is copied without the slots outside, so that an old list of a million elements is
+ * not kept alive by the two that are left.
  *
  * Locks: the key's, held by whoever pushes and pops. Threads: any may read. */
 #include "list.h"
@@ -64,13 +66,14 @@ static kv_list_node *copy_node(const kv_list_node *node, unsigned from, unsigned
     return copy;
 }
 
-/* A copy of the node at the end of the window, without what is outside, and of the nodes on the path below it. */
+/* A copy of the node at the end of the window, without what is outside, and of the nodes on the
+ * path below it. */
 static kv_list_node *copy_path(const kv_list_node *node, unsigned level, uint64_t position,
                                enum kv_end end)
 {
     unsigned slot = slot_of(position, level);
-    kv_list_node *copy = end == KV_LEFT ? copy_node(node, slot, KV_LIST_WIDTH - 1)
-                                        : copy_node(node, 0, slot);
+    kv_list_node *copy =
+        end == KV_LEFT ? copy_node(node, slot, KV_LIST_WIDTH - 1) : copy_node(node, 0, slot);
     kv_list_node *child;
 
     if (copy == NULL || level == 0)
@@ -182,7 +185,8 @@ static void shrink(kv_list *list)
     }
 }
 
-/* Whether the window's end has just come to the border of a lowest node, so that a whole node is left behind. */
+/* Whether the window's end has just come to the border of a lowest node, so that a whole node is
+ * left behind. */
 static bool left_a_node(const kv_list *list, enum kv_end end)
 {
     return slot_of(end_position(list, end), 0) == (end == KV_LEFT ? 0 : KV_LIST_WIDTH - 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A sequence that grows and shrinks at both ends, for LPUSH and its kin; a published list is a snapshot. */
+/* A sequence that grows and shrinks at both ends, for LPUSH and its kin; a published list is a
+ * snapshot. */
 #ifndef KV_LIST_H
 #define KV_LIST_H
 
@@ -8,10 +9,12 @@
 #define KV_LIST_WIDTH 16u
 
 typedef struct kv_list_node {
-    void *slots[KV_LIST_WIDTH]; /* atomic: kv_list_nodes or, on the lowest level, kv_strings; written once */
+    void *slots[KV_LIST_WIDTH]; /* atomic: kv_list_nodes or, on the lowest level, kv_strings;
+                                   written once */
 } kv_list_node;
 
-/* The value. Its elements are at the positions first to first + count - 1 of a tree of `levels` levels. */
+/* The value. Its elements are at the positions first to first + count - 1 of a tree of `levels`
+ * levels. */
 typedef struct kv_list {
     kv_value head;
     uint32_t levels; /* below the root; the tree has WIDTH^levels positions. 0: no tree yet */
@@ -22,8 +25,9 @@ typedef struct kv_list {
 
 enum kv_end { KV_LEFT, KV_RIGHT };
 
-/* To change a list, copy the published one into a local variable, change that with the next two functions, and publish what
- * kv_list_publishable makes of it. One thread at a time: the caller holds the key's lock from the copy to the publication. */
+/* To change a list, copy the published one into a local variable, change that with the next two
+ * functions, and publish what kv_list_publishable makes of it. One thread at a time: the caller
+ * holds the key's lock from the copy to the publication. */
 
 static inline kv_list kv_list_empty(void)
 {

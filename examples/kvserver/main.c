@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kvserver: an in-memory store that speaks the Redis protocol, with all its data in tricolor's heap. */
+/* kvserver: an in-memory store that speaks the Redis protocol, with all its data in tricolor's
+ * heap. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -24,15 +25,16 @@ struct options {
 
 static void print_usage(FILE *out)
 {
-    fprintf(out, "usage: kvserver [option]...\n"
-                 "An in-memory store for clients of Redis.\n"
-                 "  -b, --bind ADDRESS      listen there; \"\" for all addresses (127.0.0.1)\n"
-                 "  -p, --port PORT         and there; 0 for one that is free (6379)\n"
-                 "  -t, --threads N         worker threads (one a CPU)\n"
-                 "  -g, --gc-percent N      garbage allowed on top of the live heap (100)\n"
-                 "  -m, --markers N         marker threads of the collector (a quarter of the CPUs)\n"
-                 "  -h, --help              this text\n"
-                 "The collector's own settings: TRICOLOR_TRACE=gc for a line a cycle, and others.\n");
+    fprintf(out,
+            "usage: kvserver [option]...\n"
+            "An in-memory store for clients of Redis.\n"
+            "  -b, --bind ADDRESS      listen there; \"\" for all addresses (127.0.0.1)\n"
+            "  -p, --port PORT         and there; 0 for one that is free (6379)\n"
+            "  -t, --threads N         worker threads (one a CPU)\n"
+            "  -g, --gc-percent N      garbage allowed on top of the live heap (100)\n"
+            "  -m, --markers N         marker threads of the collector (a quarter of the CPUs)\n"
+            "  -h, --help              this text\n"
+            "The collector's own settings: TRICOLOR_TRACE=gc for a line a cycle, and others.\n");
 }
 
 /* The number in optarg; ends the program if it is none or out of range. */
@@ -57,9 +59,12 @@ static unsigned online_cpus(void)
 static void parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
-        {"bind", required_argument, NULL, 'b'},       {"port", required_argument, NULL, 'p'},
-        {"threads", required_argument, NULL, 't'},    {"gc-percent", required_argument, NULL, 'g'},
-        {"markers", required_argument, NULL, 'm'},    {"help", no_argument, NULL, 'h'},
+        {"bind", required_argument, NULL, 'b'},
+        {"port", required_argument, NULL, 'p'},
+        {"threads", required_argument, NULL, 't'},
+        {"gc-percent", required_argument, NULL, 'g'},
+        {"markers", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -96,7 +101,8 @@ static void parse_options(int argc, char **argv, struct options *options)
     }
 }
 
-/* A descriptor that becomes readable when the server shall stop. Before any thread is started: all of them must block these signals. */
+/* A descriptor that becomes readable when the server shall stop. Before any thread is started: all
+ * of them must block these signals. */
 static int open_stop_signals(void)
 {
     sigset_t stop;

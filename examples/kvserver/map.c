@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* The hash map: buckets of chained entries, read without locks.
  *
- * Reading is three loads: the bucket array, the chain's head, the entry. No lock, no reference count, no hazard pointer, no epoch
- * or grace period: those exist to answer one question, "when may a removed entry be freed, given that a reader may still
- * stand on it?", and the collector answers it. A reader's pointer is on its stack, so what it points to stays. Nothing that
- * was removed is freed by hand, and nothing is reused while anyone can still compare it with something, so there is no ABA.
+ * Reading is three loads: the bucket array, the chain's head, the entry. No lock, no reference
+ * count, no hazard pointer, no epoch or grace period: those exist to answer one question, "when may
+ * a removed entry be freed, given that a reader may still stand on it?", and the collector answers
+ * it. A reader's pointer is on its stack, so what it points to stays. Nothing that was removed is
+ * freed by hand, and nothing is reused while anyone can still compare it with something, so there
+ * is no ABA.
  *
  * What is left to get right is the order of stores, which is all that writers and readers share:
- *   - an entry and a bucket array are filled in first and then published by a store-release; every reader's load is an acquire;
- *   - a removed or replaced entry keeps its `next`, so a reader who stands on it goes on along the chain as it was and finds
- *     every key that stayed; its `value` stays what it was at that moment;
- *   - a replacement takes the exact place of what it replaces, so a key that is only being changed is never absent;
- *   - resizing builds a second array beside the first. Entries that must change their `next` are copied, the rest are shared; readers
- *     of the old array finish there, and the array goes when the last one is done.
+ *   - an entry and a bucket array are filled in first and then published by a store-release; every
+ *     reader's load is an acquire;
+ *   - a removed or replaced entry keeps its `next`, so a reader who stands on it goes on along the
+ *     chain as it was and finds every key that stayed; its `value` stays what it was then;
+ *   - a replacement takes the exact place of what it replaces, so a key that is only being changed
+ *     is never absent;
+ *   - resizing builds a second array beside the first. Entries that must change their `next` are
+ *     copied, the rest are shared; readers of the old array finish there, and the array goes when
+ *     the last one is done.
+ *
  * Each read therefore gives what was true at one moment between its beginning and its end.
  *
- * Locks: none. Writers exclude each other by the caller's lock, and so load plainly what only they store.
+ * Locks: none. Writers exclude each other by the caller's lock, and so load plainly what only they
+ *   store.
  * Threads: any. */
 #include "map.h"
 
@@ -120,9 +127,10 @@ static kv_entry **chain_of(kv_buckets *buckets, const kv_entry *entry)
     return &buckets->chains[entry->hash & buckets->mask];
 }
 
-/* Enters the entries of a chain into a bucket array that nobody else sees yet. Its last run is shared by the old and the new
- * array where the new chain is still empty (with one key in a chain, as most have, nothing is copied at all);
- * the entries before it get another `next`, so they are copied. */
+/* Enters the entries of a chain into a bucket array that nobody else sees yet. Its last run is
+ * shared by the old and the new array where the new chain is still empty (with one key in a chain,
+ * as most have, nothing is copied at all); the entries before it get another `next`, so they are
+ * copied. */
 static bool rehash_chain(kv_buckets *buckets, kv_entry *chain)
 {
     kv_entry *shared = last_run(buckets, chain);
@@ -241,9 +249,10 @@ static uint64_t reverse_bits(uint64_t word)
     return __builtin_bswap64(word);
 }
 
-/* The cursor counts with its highest bucket bit as the lowest digit. Doubling the array splits bucket b into b and b + n,
- * halving joins them again, and in this order both come after everything that was visited before b. So the walk goes on
- * in an array of another size without missing a key; after shrinking it may see some twice. */
+/* The cursor counts with its highest bucket bit as the lowest digit. Doubling the array splits
+ * bucket b into b and b + n, halving joins them again, and in this order both come after everything
+ * that was visited before b. So the walk goes on in an array of another size without missing a key;
+ * after shrinking it may see some twice. */
 uint64_t kv_map_scan(const kv_map *map, uint64_t cursor, kv_visit *visit, void *argument)
 {
     kv_buckets *buckets = kv_load(&map->buckets);

@@ -7,8 +7,8 @@
 
 #define KV_NEVER 0 /* expire_at of a key that has no time to live */
 
-/* One key. Everything but `next` and `value` is constant: to change the time to live, the entry is replaced. So a reader who
- * has an entry can never take an old time to live for a new value's. */
+/* One key. Everything but `next` and `value` is constant: to change the time to live, the entry is
+ * replaced. So a reader who has an entry can never take an old time to live for a new value's. */
 typedef struct kv_entry {
     struct kv_entry *next; /* atomic: [writer] stores, anyone loads */
     kv_value *value;       /* atomic: [writer] stores, anyone loads */
@@ -47,7 +47,8 @@ static inline size_t kv_map_expiring(const kv_map *map)
 
 /* One writer at a time: the caller holds whatever lock belongs to the map. */
 
-/* Gives `name` this value and time to live, adding the key if need be. false: out of memory, and nothing changed. */
+/* Gives `name` this value and time to live, adding the key if need be. false: out of memory, and
+ * nothing changed. */
 bool kv_map_put(kv_map *map, struct kv_name name, kv_value *value, int64_t expire_at);
 
 /* false: there was no such key. */
@@ -56,11 +57,12 @@ bool kv_map_remove(kv_map *map, struct kv_name name);
 /* Walking. Any thread, no lock; `visit` may do anything, changes to this map included. */
 typedef void kv_visit(kv_entry *entry, void *argument);
 
-/* Visits the keys of one bucket and returns the cursor of the next; 0 begins and, returned, ends a walk. A key that is there during the
- * whole walk is visited at least once, whatever else happens to the map meanwhile. */
+/* Visits the keys of one bucket and returns the cursor of the next; 0 begins and, returned, ends a
+ * walk. A key that is there during the whole walk is visited at least once, whatever else happens
+ * to the map meanwhile. */
 uint64_t kv_map_scan(const kv_map *map, uint64_t cursor, kv_visit *visit, void *argument);
 
-/* Visits the keys of all buckets; one that is there from beginning to end is visited exactly once. */
+/* Visits all keys; one that is there from beginning to end is visited exactly once. */
 void kv_map_each(const kv_map *map, kv_visit *visit, void *argument);
 
 #endif

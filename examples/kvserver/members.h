@@ -18,7 +18,8 @@ static inline kv_trie *kv_members_trie(const kv_value *value)
     return value != NULL ? ((const kv_members *)value)->trie : NULL;
 }
 
-/* Publishes the members, or removes the key if there are none, and unlocks. false: out of memory, and replied so. */
+/* Publishes the members, or removes the key if there are none, and unlocks. false: out of memory,
+ * and replied so. */
 bool kv_publish_members(struct kv_client *client, struct kv_key *key, enum kv_kind kind,
                         kv_trie *trie);
 

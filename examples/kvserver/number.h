@@ -8,7 +8,8 @@
 #define KV_INTEGER_MAX 24 /* bytes for any int64_t in decimal */
 #define KV_DOUBLE_MAX 32  /* bytes for any double, terminator included */
 
-/* Exactly the texts that kv_integer_format makes: no blanks, no plus sign, no leading zeros, and within int64_t. */
+/* Exactly the texts that kv_integer_format makes: no blanks, no plus sign, no leading zeros, and
+ * within int64_t. */
 bool kv_integer_parse(struct kv_slice text, int64_t *number);
 
 /* Writes the digits, without a terminator, and returns how many there are. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A weight-balanced search tree (Adams's, with the parameters of Hirai and Yamamoto) that copies the path it changes.
+/* A weight-balanced search tree (Adams's, with the parameters of Hirai and Yamamoto) that copies
+ * the path it changes.
  *
  * Threads: any, on any tree: nothing is changed after it was built. */
 #include "order.h"
@@ -9,7 +10,7 @@
 TRI_TYPE(kv_order, left, right, member);
 
 #define DELTA 3u /* a subtree weighs at most so many times its sibling */
-#define RATIO 2u /* where the outer grandchild is that much lighter than the inner, rotate twice */
+#define RATIO 2u /* an inner grandchild so many times the outer one is rotated up */
 
 static uint32_t weight(const kv_order *order)
 {
@@ -30,7 +31,9 @@ static int compare(double score, struct kv_name name, const kv_order *node)
     return (name.length > common) - (node->member->length > common);
 }
 
-/* ---- building: each returns NULL and sets *failed when out of memory, and does nothing once *failed is set ---- */
+/* ---- building ---- */
+
+/* Out of memory, each of these returns NULL and sets *failed; once it is set, they do nothing. */
 
 /* A node with the score and member of `from`. */
 static kv_order *join(kv_order *left, const kv_order *from, kv_order *right, bool *failed)
@@ -131,7 +134,8 @@ static kv_order *glue(kv_order *left, kv_order *right, bool *failed)
     if (right == NULL)
         return left;
     if (weight(left) > weight(right))
-        return balance(remove_last(left, failed), kv_order_at(left, left->count - 1), right, failed);
+        return balance(remove_last(left, failed), kv_order_at(left, left->count - 1), right,
+                       failed);
     return balance(left, kv_order_at(right, 0), remove_first(right, failed), failed);
 }
 

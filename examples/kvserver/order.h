@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An immutable balanced tree of (score, member), which keeps the members of a sorted set in order. */
+/* An immutable balanced tree of (score, member), which keeps a sorted set's members in order. */
 #ifndef KV_ORDER_H
 #define KV_ORDER_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Replies in RESP2. None of these fails: a client whose reply finds no memory is closed instead of getting half of it. */
+/* Replies in RESP2. None of these fails: a client whose reply finds no memory is closed instead of
+ * getting half of it. */
 #ifndef KV_REPLY_H
 #define KV_REPLY_H
 
@@ -36,8 +37,8 @@ void kv_reply_string(struct kv_client *client, const kv_string *string);
 void kv_reply_array(struct kv_client *client, uint64_t n);
 void kv_reply_null_array(struct kv_client *client);
 
-/* Where the next reply will be, for what has to stand before replies but is known only after them, such as an array's length:
- * everything from `from` on is moved to `mark`. */
+/* Where the next reply will be, for what has to stand before replies but is known only after them,
+ * such as an array's length: everything from `from` on is moved to `mark`. */
 size_t kv_reply_mark(const struct kv_client *client);
 void kv_reply_to_front(struct kv_client *client, size_t mark, size_t from);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Parsing of requests. Arguments are not copied: they stay in the client's buffer until the command has run. */
+/* Parsing of requests. Arguments are not copied: they stay in the client's buffer until the command
+ * has run. */
 #include "request.h"
 
 #include <stdlib.h>
@@ -7,9 +8,9 @@
 
 #include "number.h"
 
-#define LINE_MAX_BYTES ((size_t)64 << 10)      /* of an inline command or a length */
-#define REQUEST_MAX_BYTES ((size_t)1 << 30)    /* of all arguments together */
-#define ARGUMENTS_KEPT 1024u                   /* a longer array is given back after the request */
+#define LINE_MAX_BYTES ((size_t)64 << 10)   /* of an inline command or a length */
+#define REQUEST_MAX_BYTES ((size_t)1 << 30) /* of all arguments together */
+#define ARGUMENTS_KEPT 1024u                /* a longer array is given back after the request */
 
 static enum kv_progress malformed(struct kv_request *request, const char *error)
 {
@@ -64,7 +65,8 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The character that the escape at text[*at], behind a backslash in double quotes, stands for; *at ends on its last character. */
+/* The character that the escape at text[*at], behind a backslash in double quotes, stands for; *at
+ * ends on its last character. */
 static char unescape(const char *text, size_t end, size_t *at)
 {
     static const char names[] = "nrtba";
@@ -80,8 +82,8 @@ static char unescape(const char *text, size_t end, size_t *at)
     return found != NULL ? meanings[found - names] : text[*at];
 }
 
-/* Decodes the quoted text at *at to *to, which never is behind it, and ends past the closing quote. false: not closed, or glued
- * to what follows. */
+/* Decodes the quoted text at *at to *to, which never is behind it, and ends past the closing quote.
+ * false: not closed, or glued to what follows. */
 static bool decode_quoted(char *text, size_t end, size_t *at, size_t *to)
 {
     char quote = text[(*at)++];
@@ -203,7 +205,8 @@ static enum kv_progress parse_arguments(struct kv_request *request, struct kv_bu
     enum kv_progress progress = KV_COMPLETE;
 
     while (progress == KV_COMPLETE && request->missing != 0)
-        progress = request->has_length ? parse_bulk(request, buffer) : parse_length(request, buffer);
+        progress =
+            request->has_length ? parse_bulk(request, buffer) : parse_length(request, buffer);
     return progress;
 }
 

@@ -8,12 +8,14 @@
 
 #define KV_ARGUMENTS_MAX (1u << 20)
 
-/* Where an argument lies, from the beginning of the request: the buffer may move while the rest arrives. */
+/* Where an argument lies, from the beginning of the request: the buffer may move while the rest
+ * arrives. */
 struct kv_argument {
     size_t offset, length;
 };
 
-/* A request that has arrived so far. Parsing stops when bytes are missing and goes on where it stopped. All zero: a new one. */
+/* A request that has arrived so far. Parsing stops when bytes are missing and goes on where it
+ * stopped. All zero: a new one. */
 struct kv_request {
     size_t parsed; /* bytes from the beginning of the request */
     size_t count;  /* arguments complete */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The threads: the main one accepts and deals the connections out, each worker serves its own with an epoll.
+/* The threads: the main one accepts and deals the connections out, each worker serves its own with
+ * an epoll.
  *
- * A worker that waits in epoll_wait does so inside TRI_BLOCKING: the collector needs nothing from it meanwhile, however long
- * that is. Sockets never block, so everything else a worker does is running, with a safepoint a request.
+ * A worker that waits in epoll_wait does so inside TRI_BLOCKING: the collector needs nothing from
+ * it meanwhile, however long that is. Sockets never block, so everything else a worker does is
+ * running, with a safepoint a request.
  *
- * Accepting in one thread (and not by SO_REUSEPORT) spreads connections evenly, and a second server on the port is refused.
+ * Accepting in one thread (and not by SO_REUSEPORT) spreads connections evenly, and a second server
+ * on the port is refused.
  *
- * Owns: the listening socket and the workers. Locks: none; a pipe leads from the main thread to each worker: it carries
- * new connections, and its end tells the worker to stop. */
+ * Owns: the listening socket and the workers. Locks: none; a pipe leads from the main thread to
+ * each worker: it carries new connections, and its end tells the worker to stop. */
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -21,14 +25,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <fcntl.h>
-
 #include "client.h"
 #include "keyspace.h"
 
 #define EVENTS_AT_ONCE 64
-#define TICK_MS 100  /* between two sweeps for expired keys */
-#define SWEEP_MS 2   /* that one of them takes at most */
+#define TICK_MS 100 /* between two sweeps for expired keys */
+#define SWEEP_MS 2  /* that one of them takes at most */
 
 struct worker {
     _Alignas(64) pthread_t thread;
@@ -77,7 +79,8 @@ static void drop_client(struct worker *worker, struct kv_client *client)
     kv_client_free(client);
 }
 
-/* Asks epoll for what the client waits for now. false: it waits for nothing, or epoll cannot have it. */
+/* Asks epoll for what the client waits for now. false: it waits for nothing, or epoll cannot have
+ * it. */
 static bool watch_client(struct worker *worker, struct kv_client *client, int operation)
 {
     unsigned events = kv_client_events(client);
@@ -129,8 +132,7 @@ static void *worker_main(void *argument)
     while (!worker->stopping) {
         int n = 0;
 
-        TRI_BLOCKING
-        {
+        TRI_BLOCKING {
             n = epoll_wait(worker->epoll, events, EVENTS_AT_ONCE, -1);
         }
         for (int i = 0; i < n; i++) {
@@ -160,8 +162,7 @@ static int open_worker(struct worker *worker)
     if (pipe2(worker->inbox, O_CLOEXEC | O_NONBLOCK) != 0)
         return errno;
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (worker->epoll < 0 ||
-        epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->inbox[0], &event) != 0)
+    if (worker->epoll < 0 || epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->inbox[0], &event) != 0)
         error = errno;
     else
         error = tri_thread_create(&worker->thread, NULL, worker_main, worker);
@@ -261,8 +262,7 @@ void kv_server_stop(void)
     close(server.listener);
     for (unsigned i = 0; i < server.threads; i++)
         close(server.workers[i].inbox[1]);
-    TRI_BLOCKING
-    {
+    TRI_BLOCKING {
         for (unsigned i = 0; i < server.threads; i++)
             pthread_join(server.workers[i].thread, NULL);
     }
@@ -273,7 +273,8 @@ void kv_server_stop(void)
 
 /* ---- the main thread ---- */
 
-/* Workers take turns. A full inbox belongs to a worker that is far behind: the client may try again. */
+/* Workers take turns. A full inbox belongs to a worker that is far behind: the client may try
+ * again. */
 static void deal_out(int fd)
 {
     struct worker *worker = &server.workers[server.connections % server.threads];
@@ -285,7 +286,8 @@ static void deal_out(int fd)
         close(fd);
 }
 
-/* false: no more file descriptors or memory, so that it is no use to try again before some time has passed. */
+/* false: no more file descriptors or memory, so that it is no use to try again before some time has
+ * passed. */
 static bool accept_all(void)
 {
     for (;;) {
@@ -305,8 +307,7 @@ void kv_server_run(int signals)
     bool may_accept = true;
 
     while ((fds[0].revents & POLLIN) == 0) {
-        TRI_BLOCKING
-        {
+        TRI_BLOCKING {
             poll(fds, may_accept ? 2 : 1, TICK_MS);
         }
         may_accept = accept_all();

@@ -11,7 +11,8 @@ struct kv_server_options {
     unsigned threads;
 };
 
-/* Opens the socket and starts the workers. 0, or -1 with a message on standard error and nothing left behind. */
+/* Opens the socket and starts the workers. 0, or -1 with a message on standard error and nothing
+ * left behind. */
 int kv_server_start(const struct kv_server_options *options);
 
 /* Accepts connections until `signals`, a signalfd, becomes readable. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The immutable hash trie (Bagwell's, compressed by two bitmaps): four bits of the hash choose the position in each node.
+/* The immutable hash trie (Bagwell's, compressed by two bitmaps): four bits of the hash choose the
+ * position in each node.
  *
- * Nothing here is ever changed after it was built, so there is nothing to lock and no order to keep: the release store
- * that publishes a root, in keyspace.c, publishes all below it. What the changes leave behind is garbage, a node a level.
+ * Nothing here is ever changed after it was built, so there is nothing to lock and no order to
+ * keep: the release store that publishes a root, in keyspace.c, publishes all below it. What the
+ * changes leave behind is garbage, a node a level.
  *
  * Threads: any, on any trie. */
 #include "trie.h"
@@ -73,7 +75,8 @@ static kv_field *chain_find(kv_field *chain, struct kv_name name)
     return chain;
 }
 
-/* *result = the chain without `name`: what follows it is shared, what precedes it is copied, in reverse. false: out of memory. */
+/* *result = the chain without `name`: what follows it is shared, what precedes it is copied, in
+ * reverse. false: out of memory. */
 static bool chain_remove(kv_field *chain, struct kv_name name, kv_field **result)
 {
     kv_field *found = chain_find(chain, name);
@@ -100,7 +103,8 @@ static uint32_t count_at(const kv_trie *node, unsigned bit)
     return node->nodes & bit ? node_at(node, bit)->count : 0;
 }
 
-/* Copies the slots of `old_bits` that are also in `new_bits`, taking `changed` for position `bit`; returns the slot behind. */
+/* Copies the slots of `old_bits` that are also in `new_bits`, taking `changed` for position `bit`;
+ * returns the slot behind. */
 static void **copy_slots(void **to, unsigned new_bits, void *const *from, unsigned old_bits,
                          unsigned bit, void *changed)
 {
@@ -114,7 +118,8 @@ static void **copy_slots(void **to, unsigned new_bits, void *const *from, unsign
     return to;
 }
 
-/* A copy of `node` whose position `bit` holds the given chain or the given child or, if both are NULL, nothing. */
+/* A copy of `node` whose position `bit` holds the given chain or the given child or, if both are
+ * NULL, nothing. */
 static kv_trie *node_with(const kv_trie *node, unsigned bit, kv_field *chain, kv_trie *child)
 {
     unsigned fields = (node->fields & ~bit) | (chain != NULL ? bit : 0);
@@ -158,7 +163,7 @@ kv_field *kv_trie_find(const kv_trie *trie, struct kv_name name)
 
 static kv_trie *put(const kv_trie *node, unsigned shift, kv_field *field);
 
-/* A node for two chains of different hashes, or a path of nodes if they still agree at this level. */
+/* A node for two chains of different hashes, or a path of nodes while they agree. */
 static kv_trie *node_of_two(kv_field *chain, kv_field *field, unsigned shift)
 {
     kv_trie *node = node_with(empty_node(), position(chain->hash, shift), chain, NULL);
@@ -166,7 +171,7 @@ static kv_trie *node_of_two(kv_field *chain, kv_field *field, unsigned shift)
     return node != NULL ? put(node, shift, field) : NULL;
 }
 
-/* Adds the field to a position where another hash, or another field of the same hash, already is. */
+/* Adds the field to a position where a chain, of its own hash or another, already is. */
 static kv_trie *put_beside(const kv_trie *node, unsigned shift, unsigned bit, kv_field *field)
 {
     kv_field *chain = field_at(node, bit);
@@ -205,7 +210,8 @@ kv_trie *kv_trie_put(const kv_trie *trie, kv_field *field)
 
 /* ---- removing ---- */
 
-/* Whether the node holds a single chain and nothing else, and so can be replaced by that chain in its parent. */
+/* Whether the node holds a single chain and nothing else, and so can be replaced by that chain in
+ * its parent. */
 static bool is_single_chain(const kv_trie *node)
 {
     return node != NULL && node->nodes == 0 && count_bits(node->fields) == 1;
@@ -216,7 +222,7 @@ static bool is_last_position(const kv_trie *node, unsigned bit)
     return (node->fields | node->nodes) == bit;
 }
 
-/* *result = `node` with position `bit` changed, or NULL if nothing is left. false: out of memory. */
+/* *result = `node` with position `bit` changed; NULL: nothing is left. false: out of memory. */
 static bool change(const kv_trie *node, unsigned bit, kv_field *chain, kv_trie *child,
                    kv_trie **result)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* An immutable hash trie: what hashes, sets and the members of sorted sets are made of.
  *
- * A change returns a new root that shares all but one path with the old one, which stays as it was. So a reader who holds a
- * root holds a snapshot: HGETALL of a million fields takes no lock and keeps no writer waiting. */
+ * A change returns a new root that shares all but one path with the old one, which stays as it was.
+ * So a reader who holds a root holds a snapshot: HGETALL of a million fields takes no lock and
+ * keeps no writer waiting. */
 #ifndef KV_TRIE_H
 #define KV_TRIE_H
 
@@ -17,7 +18,8 @@ typedef struct kv_field {
     kv_byte name[];
 } kv_field;
 
-/* Inner node of up to 16 positions; a position holds a chain of fields, a node, or nothing, and only what is there takes a slot. */
+/* Inner node of up to 16 positions; a position holds a chain of fields, a node, or nothing, and
+ * only what is there takes a slot. */
 typedef struct kv_trie {
     uint16_t fields; /* positions that hold fields; their slots come first */
     uint16_t nodes;  /* positions that hold nodes */
@@ -46,8 +48,8 @@ static inline uint32_t kv_trie_count(const kv_trie *trie)
 
 kv_field *kv_trie_find(const kv_trie *trie, struct kv_name name);
 
-/* The trie with `field`, in the place of the one of the same name if there is one; NULL: out of memory. Takes the field over:
- * it must be new, and is used up even on failure. */
+/* The trie with `field`, in the place of the one of the same name if there is one; NULL: out of
+ * memory. Takes the field over: it must be new, and is used up even on failure. */
 kv_trie *kv_trie_put(const kv_trie *trie, kv_field *field);
 
 /* *result = the trie without `name`, which is in it. false: out of memory. */
