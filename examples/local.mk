@@ -46,3 +46,5 @@ examples_kvserver_kvserver_SOURCES += %D%/kvserver/trie.c
 examples_kvserver_kvserver_SOURCES += %D%/kvserver/trie.h
 examples_kvserver_kvserver_SOURCES += %D%/kvserver/value.c
 examples_kvserver_kvserver_SOURCES += %D%/kvserver/value.h
+
+EXTRA_DIST += %D%/kvserver/README.md
