@@ -51,7 +51,7 @@ struct subject {
     const tri_type *type;
 };
 
-#define SUBJECTS 9
+#define SUBJECTS 12
 static struct subject subjects[SUBJECTS];
 
 static void add(unsigned i, void *base, size_t bytes, const tri_type *type)
@@ -72,6 +72,9 @@ static void make_subjects(void)
     add(6, tri_alloc_bytes(8000), 8000, &tri_type_bytes);
     add(7, registered, sizeof registered, &tri_type_part);
     add(8, tri_alloc_conservative(2000), 2000, &tri_type_conservative);
+    add(9, tri_new_ptrs(64), 512, &tri_type_ptr); /* these three fill their slots */
+    add(10, tri_alloc_conservative(568), 568, &tri_type_conservative);
+    add(11, tri_new_ptrs(5120), 40960, &tri_type_ptr);
 }
 
 /* Every word tells where it is. Values need not be pointers: buffers are not filtered. */
@@ -156,6 +159,8 @@ static void random_range(const struct subject *s, size_t *from, size_t *n)
     *n = random_below(&rng, s->words - *from + 1);
     if (random_below(&rng, 2) != 0 && *n > 12)
         *n = random_below(&rng, 12);
+    if (random_below(&rng, 4) == 0)
+        *n = s->words - *from;
 }
 
 static void check_ranges(struct subject *s)

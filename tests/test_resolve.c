@@ -15,6 +15,7 @@
 #define RESERVE ((size_t)64 << 20)
 #define SPANS 400
 #define WORDS 200000
+#define FILL 0xa5
 
 static uint64_t test_seed;
 static struct random rng;
@@ -32,6 +33,14 @@ struct area {
 static struct area areas[SPANS];
 static size_t area_count;
 
+/* What a span with more slots has left in the descriptor. */
+static void poison_unused_colours(struct tri__span *span)
+{
+    size_t used = tri__span_groups(span) * 8;
+    if (span->colours == span->own_colours)
+        memset(span->own_colours + used, TRI__WHITE, sizeof span->own_colours - used);
+}
+
 static struct area *add_area(unsigned span_class, size_t pages)
 {
     struct area *area = &areas[area_count++];
@@ -41,8 +50,10 @@ static struct area *add_area(unsigned span_class, size_t pages)
     area->span_class = (uint8_t)span_class;
     area->pages = pages;
     ck_assert(tri__page_heap_alloc(&tri__heap.pages, pages, &area->base, &dirty));
+    memset((void *)area->base, FILL, pages * TRI__PAGE_BYTES);
     area->span = tri__span_new(area->base, pages, (uint8_t)span_class, dirty);
     ck_assert_ptr_nonnull(area->span);
+    poison_unused_colours(area->span);
     area->slots = span_class == TRI__LARGE_SPAN ? 1 : tri__class_info[span_class].slots;
     area->slot_bytes = span_class == TRI__LARGE_SPAN ? pages * TRI__PAGE_BYTES
                                                      : tri__class_info[span_class].size;
