@@ -4,6 +4,8 @@
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "capture.h"
 #include "collected.h"
@@ -500,6 +502,40 @@ START_TEST(roots_of_many_threads)
 }
 END_TEST
 
+#define RANGE ((size_t)4 << 20)
+
+static uint32_t done; /* atomic */
+
+/* Were a marker still reading the range by an old table, it would fault. */
+static void *unmapper_main(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 400; i++) {
+        void *range = mmap(NULL, RANGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        ck_assert_ptr_ne(range, MAP_FAILED);
+        ck_assert_int_eq(tri_root_add(range, &tri_type_conservative, RANGE / 8), 0);
+        TRI_BLOCKING
+            usleep((useconds_t)(i % 8) * 100);
+        ck_assert_int_eq(tri_root_remove(range), 0);
+        ck_assert_int_eq(munmap(range, RANGE), 0);
+    }
+    __atomic_store_n(&done, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+START_TEST(ranges_are_unmapped_beside_cycles)
+{
+    pthread_t thread;
+    start_quiet();
+    ck_assert_int_eq(pthread_create(&thread, NULL, unmapper_main, NULL), 0);
+    while (__atomic_load_n(&done, __ATOMIC_RELAXED) == 0)
+        tri_collect();
+    TRI_BLOCKING
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    tri_shutdown();
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("roots");
@@ -534,6 +570,7 @@ int main(int argc, char **argv)
     suite_add_tcase(suite, handle);
 
     tcase_add_test(threads, roots_of_many_threads);
+    tcase_add_test(threads, ranges_are_unmapped_beside_cycles);
     tcase_set_timeout(threads, 30);
     suite_add_tcase(suite, threads);
     return run_suite(suite);
