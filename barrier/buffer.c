@@ -99,12 +99,14 @@ static void owe_one(struct tri__writer *writer)
     tri__fetch_or_relaxed(&writer->cache.front.request, TRI__REQUEST_FILTER);
 }
 
-void tri__overflow_note(uintptr_t value)
+bool tri__overflow_note(uintptr_t value)
 {
     struct tri__ref ref;
 
-    if (tri__resolve(value, &ref) && tri__mark(&ref))
-        tri__store_release(&overflowed, 1); /* rel -> acq in tri__overflow_take() */
+    if (!tri__resolve(value, &ref) || !tri__mark(&ref))
+        return false;
+    tri__store_release(&overflowed, 1); /* rel -> acq in tri__overflow_take() */
+    return true;
 }
 
 bool tri__overflow_take(void)

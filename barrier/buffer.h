@@ -103,7 +103,7 @@ uint64_t tri__buffers_exchanged(void); /* ever */
 /* Set when an object was marked without anybody noting that it is grey, for lack of memory: marked
  * objects must be walked. Markers; and mutators through tri__buffer_push_slow(), which does so
  * only while buffers are open. */
-void tri__overflow_note(uintptr_t value);
+bool tri__overflow_note(uintptr_t value); /* true: it has marked an object */
 bool tri__overflow_take(void);
 
 /* Coordinator: buffers open before H1 and close with the verdict. From then on all that is shaded

@@ -4,9 +4,7 @@
  *     handshake [blocked [running [cycles]]]
  *
  * Some threads allocate as fast as they can, many more sleep in TRI_BLOCKING, where the collector
- * answers for them. A cycle has four or more rounds, of which two scan every stack. The library
- * tells their sum and number, so a sample is the mean of a cycle's rounds; the longest round of all
- * is told exactly. */
+ * answers for them. A cycle has four or more handshakes, of which two scan every stack. */
 #include "bench/bench.h"
 
 #define CYCLES_MAX 100000
@@ -97,35 +95,6 @@ static void wake_sleepers(struct shared *shared)
     pthread_mutex_unlock(&shared->lock);
 }
 
-/* Microseconds a round, of those since *before, which is brought up to now. */
-static double mean_round(tri_stats *before)
-{
-    tri_stats now = TRI_STATS_INIT;
-    double mean;
-
-    tri_stats_get(&now);
-    mean = (double)(now.handshake_ns - before->handshake_ns) /
-           (double)(now.handshakes - before->handshakes) / 1000;
-    *before = now;
-    return mean;
-}
-
-static int compare(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
-static void print_figures(double *samples, size_t count, const tri_stats *stats)
-{
-    qsort(samples, count, sizeof samples[0], compare);
-    printf("mean round of a cycle: p50 %.1f, p99 %.1f, max %.1f us over %zu cycles; longest round "
-           "%.1f us of %llu\n",
-           samples[count / 2], samples[count * 99 / 100], samples[count - 1], count,
-           (double)stats->handshake_max_ns / 1000, (unsigned long long)stats->handshakes);
-}
-
 static void print_delay(const char *what, const tri_delay *delay)
 {
     printf("%s: p50 %.1f, p99 %.1f, max %.1f us over %llu\n", what, (double)delay->p50_ns / 1000,
@@ -136,7 +105,6 @@ static void print_delay(const char *what, const tri_delay *delay)
 int main(int argc, char **argv)
 {
     static pthread_t threads[BLOCKED_MAX + BENCH_THREADS_MAX];
-    static double samples[CYCLES_MAX];
     struct shared shared = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, 0};
     size_t blocked = bench_number(argc, argv, 1, "blocked", 200, 0, BLOCKED_MAX);
     size_t running = bench_number(argc, argv, 2, "running", 2, 0, BENCH_THREADS_MAX);
@@ -147,16 +115,14 @@ int main(int argc, char **argv)
     start(threads, blocked, sleep_in_block, &shared);
     await_sleepers(&shared, blocked);
     start(threads + blocked, running, allocate, &shared);
-    mean_round(&stats);
-    for (size_t i = 0; i < cycles; i++) {
+    for (size_t i = 0; i < cycles; i++)
         tri_collect();
-        samples[i] = mean_round(&stats);
-    }
     __atomic_store_n(&shared.stop, 1, __ATOMIC_RELAXED);
     wake_sleepers(&shared);
     join(threads, blocked + running);
     printf("%zu threads blocked, %zu running\n", blocked, running);
-    print_figures(samples, cycles, &stats);
+    tri_stats_get(&stats);
+    print_delay("a handshake", &stats.rounds);
     print_delay("a running thread: answering", &stats.delays[TRI_DELAY_HANDSHAKE]);
     print_delay("a running thread: scanning its stack", &stats.delays[TRI_DELAY_STACK]);
     return 0;

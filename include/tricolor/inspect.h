@@ -55,6 +55,7 @@ typedef struct tri_stats {
     uint64_t assists;         /* quanta of marking by threads of the program, ever */
 
     tri_delay delays[TRI_DELAY_CAUSES];
+    tri_delay rounds; /* handshakes, from request to last answer; no thread is delayed by them */
 } tri_stats;
 
 #define TRI_STATS_INIT                                                                             \

@@ -51,8 +51,7 @@ static void handshake(enum tri__request what, struct tri__handshake_report *repo
     pthread_mutex_lock(&cycle_lock);
     totals.handshakes++;
     totals.handshake_ns += report->ns;
-    if (report->ns > totals.handshake_max_ns)
-        totals.handshake_max_ns = report->ns;
+    tri__histogram_record(&totals.rounds, report->ns);
     pthread_mutex_unlock(&cycle_lock);
 }
 
@@ -109,15 +108,20 @@ static void finish_work(void)
 }
 
 /* Grey objects that no chunk could hold are found by looking at all marked ones; that may overflow
- * again, but each pass marks more. */
-static void recover_overflow(void)
+ * again, but each pass marks more. true: there were some; the objects that mutators and markers mark
+ * when they overflow are in no count. */
+static bool recover_overflow(void)
 {
+    bool found = false;
+
     while (tri__overflow_take()) {
+        found = true;
         tri__marker_enter(&marker);
         tri__marker_rescan_heap(&marker);
         tri__marker_leave(&marker);
         finish_work();
     }
+    return found;
 }
 
 static void drain_own(void *mine)
@@ -126,15 +130,15 @@ static void drain_own(void *mine)
 }
 
 /* What every thread has shaded up to its answer to H3. Only the coordinator counts rounds, so it
- * may read the stamp without the lock. */
-static void take_flushed(void)
+ * may read the stamp without the lock. true: something overflowed, so something was marked. */
+static bool take_flushed(void)
 {
     tri__marker_enter(&marker);
     drained += tri__buffers_drain_older(tri__phase.stamp, tri__marker_take, drain_own, &marker);
     tri__marker_drain(&marker);
     tri__marker_leave(&marker);
     finish_work();
-    recover_overflow();
+    return recover_overflow();
 }
 
 static void take_buffers(bool partial)
@@ -181,6 +185,7 @@ static bool terminate(struct tri__cycle_report *report)
 {
     struct tri__handshake_report round;
     uint64_t before;
+    bool overflow;
 
     tri__assist_close();
     finish_work();
@@ -190,8 +195,8 @@ static bool terminate(struct tri__cycle_report *report)
     if (round.ns >= report->flush.ns)
         report->flush = round;
     report->rounds++;
-    take_flushed();
-    if (tri__marked_objects() == before && tri__buffers_close())
+    overflow = take_flushed();
+    if (!overflow && tri__marked_objects() == before && tri__buffers_close())
         return true;
     tri__assist_open();
     return false;

@@ -31,7 +31,8 @@ struct tri__cycle_report {
 /* Sums over all cycles. */
 struct tri__cycle_totals {
     uint64_t cycles, forced_cycles;
-    uint64_t handshakes, handshake_ns, handshake_max_ns;
+    uint64_t handshakes, handshake_ns;
+    struct tri__histogram rounds; /* each handshake's time */
     uint64_t mark_ns, mark_rounds;
     uint64_t marked_objects;
     uint64_t drained;

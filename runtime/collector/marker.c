@@ -60,10 +60,21 @@ static inline bool push(struct tri__marker *marker, uintptr_t item)
     return true;
 }
 
+/* No memory to put it off: it is marked and counted now, and scanned when the heap is walked. */
+__attribute__((noinline)) static void overflow(struct tri__marker *marker, uintptr_t word)
+{
+    struct tri__ref ref;
+
+    if (!tri__overflow_note(word) || !tri__locate(word, &ref))
+        return;
+    marker->objects++;
+    marker->bytes += tri__ref_bytes(&ref);
+}
+
 static inline void push_candidate(struct tri__marker *marker, uintptr_t word)
 {
     if (tri__in_heap(word) && TRI__UNLIKELY(!push(marker, word)))
-        tri__overflow_note(word);
+        overflow(marker, word);
 }
 
 void tri__marker_take(uintptr_t word, void *marker)

@@ -76,7 +76,8 @@ static void fill_cycles(tri_stats *stats)
     stats->forced_cycles = totals.forced_cycles;
     stats->handshakes = totals.handshakes;
     stats->handshake_ns = totals.handshake_ns;
-    stats->handshake_max_ns = totals.handshake_max_ns;
+    stats->handshake_max_ns = tri__histogram_max(&totals.rounds);
+    tri__delay_summary(&stats->rounds, &totals.rounds);
     stats->mark_ns = totals.mark_ns;
     stats->mark_rounds = totals.mark_rounds;
     stats->marked_objects = totals.marked_objects;
