@@ -1,5 +1,18 @@
 # SPDX-License-Identifier: MIT
-# Documents, installed into docdir. One file a line.
+# Documents, installed into docdir, and the models. One file a line.
 
+dist_doc_DATA += README.md
+dist_doc_DATA += %D%/architecture.md
 dist_doc_DATA += %D%/glossary.md
 dist_doc_DATA += %D%/lock-order.md
+dist_doc_DATA += %D%/performance.md
+
+EXTRA_DIST += %D%/model/README.md
+EXTRA_DIST += %D%/model/check.sh
+EXTRA_DIST += %D%/model/cycle.pml
+EXTRA_DIST += %D%/model/handshake.pml
+
+# The protocol holds in the models, and no mutant of it does.
+check-model:
+	@CC='$(CC)' $(SHELL) $(srcdir)/%D%/model/check.sh
+.PHONY: check-model

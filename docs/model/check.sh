@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Checks the models with spin: the protocol must hold, and each mutant must fail. About two minutes
+# and 1 GB; `check.sh long` looks further, for about twenty minutes and 4 GB.
+set -eu
+
+models=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/tricolor-model.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+failures=0
+
+command -v spin >/dev/null || {
+    echo "check.sh: spin is missing: install Debian package spin (scripts/install-deps --bench)" >&2
+    exit 1
+}
+
+# search <model> <option ...>: sets verdict to holds, fails or nothing, and states.
+search()
+{
+    model=$1
+    shift
+    verdict=nothing
+    states=0
+    rm -rf "$work/search"
+    mkdir "$work/search"
+    (
+        cd "$work/search"
+        spin -a "$@" "$models/$model.pml" &&
+            ${CC:-cc} -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=4000 -o pan pan.c &&
+            nice ./pan -m1000000 -w24
+    ) >"$work/out" 2>&1 || :
+    states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' "$work/out")
+    if grep -q '^pan:1: ' "$work/out"; then
+        verdict=fails
+    elif grep -q 'errors: 0$' "$work/out" &&
+        ! grep -Eq 'depth too small|not completed|out of memory' "$work/out"; then
+        verdict=holds
+    fi
+}
+
+# expect <verdict> <model> <option ...>
+expect()
+{
+    wanted=$1
+    shift
+    search "$@"
+    if [ "$verdict" = "$wanted" ]; then
+        echo "ok: $verdict, as it must, after $states states: $*"
+    else
+        echo "FAILED: wanted is $wanted, found $verdict: $*"
+        tail -n 30 "$work/out"
+        failures=$((failures + 1))
+    fi
+}
+
+check_cycle()
+{
+    expect holds cycle -DSCRIPT=1
+    expect holds cycle -DSCRIPT=2
+    expect holds cycle -DSCRIPT=1 -DSCAN2
+    expect holds cycle -DSCRIPT=2 -DSCAN2
+    expect holds cycle -DOPS=3 -DLOOSE
+    expect holds cycle -DOPS=2 -DEXCHANGE -DGLOBAL
+    expect holds cycle -DOPS=2 -DATTACH -DGLOBAL
+    expect holds cycle -DOPS=2 -DSTALE
+
+    expect fails cycle -DSCRIPT=2 -DSCAN2 -DNO_OLD
+    expect fails cycle -DOPS=3 -DNO_OLD
+    expect fails cycle -DSCRIPT=1 -DSCAN2 -DNO_NEW
+    expect fails cycle -DSCRIPT=2 -DSCAN2 -DNO_NEW
+    expect fails cycle -DSCRIPT=1 -DSCAN2 -DNO_H1
+    expect fails cycle -DSCRIPT=2 -DSCAN2 -DNO_CONFIRM
+    expect fails cycle -DOPS=2 -DNO_H2
+    expect fails cycle -DOPS=3 -DLOOSE -DSTALE -DEARLY_MARK
+    expect fails cycle -DOPS=3 -DEXCHANGE -DNO_H3
+    expect fails cycle -DOPS=3 -DEXCHANGE -DSKIP_FLUSH
+    expect fails cycle -DOPS=3 -DEXCHANGE -DNO_SURRENDER
+    expect fails cycle -DOPS=3 -DWHITE_ALLOC
+    expect fails cycle -DSCRIPT=1 -DSCAN2 -DBLACK_AT_H1
+    expect fails cycle -DOPS=2 -DUNSWEPT
+}
+
+check_handshake()
+{
+    expect holds handshake
+    expect holds handshake -DROUNDS=4
+    for mutant in WEAK_BLOCK WEAK_POST NO_LOOK CLAIM_UNASKED PLAIN_RETURN NO_WAKE NO_LAST_WAKE \
+        EARLY_PHASE LEAVE_UNASKED LEAVE_UNLOCKED; do
+        expect fails handshake "-D$mutant"
+    done
+}
+
+check_long()
+{
+    expect holds cycle -DOPS=4 -DLOOSE
+    expect fails cycle -DOPS=4 -DLOOSE -DNO_CONFIRM
+    expect holds cycle -DOPS=3 -DLOOSE -DSCAN2
+    expect holds cycle -DOPS=3 -DLOOSE -DSTALE
+    expect holds cycle -DOPS=3 -DATTACH -DGLOBAL
+    expect holds cycle -DOPS=3 -DEXCHANGE
+}
+
+case ${1-} in
+'') check_handshake && check_cycle ;;
+long) check_handshake && check_cycle && check_long ;;
+*) echo "usage: check.sh [long]" >&2; exit 2 ;;
+esac
+
+[ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
