@@ -58,7 +58,7 @@ static inline void tri__buffer_push(struct tri__writer *writer, uintptr_t value)
         return;
     }
     tri__store_relaxed(&buffer->entries[count], value);
-    tri__store_release(&buffer->count, count + 1); /* rel -> acq in take_entries() */
+    tri__store_release(&buffer->count, count + 1); /* rel -> acq in take_entries_locked() */
 }
 
 /* Shades a value: NULL is dropped here, all else is the markers' business. */

@@ -6,7 +6,8 @@
  * cuts, and the new value, which a stack not scanned yet may be the only one to hold, are
  * both shaded, before the store [inv.barrier.hybrid]. From the test of the barrier byte to
  * the store there is no safepoint, so the collector cannot change phase for this thread in
- * between [inv.barrier.window]. */
+ * between [inv.barrier.window]; and no stack is scanned before every store is over that began
+ * while some thread's barrier was still off [inv.barrier.armed]. */
 #include <tricolor/barrier.h>
 
 #include "barrier/buffer.h"

@@ -4,7 +4,9 @@
 dist_doc_DATA += README.md
 dist_doc_DATA += %D%/architecture.md
 dist_doc_DATA += %D%/glossary.md
+dist_doc_DATA += %D%/invariants.md
 dist_doc_DATA += %D%/lock-order.md
+dist_doc_DATA += %D%/memory-order.md
 dist_doc_DATA += %D%/performance.md
 
 EXTRA_DIST += %D%/model/README.md

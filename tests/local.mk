@@ -41,6 +41,7 @@ script_tests += %D%/test_cxx.sh
 script_tests += %D%/test_exports.sh
 script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_headers.sh
+script_tests += %D%/test_invariant_tags.sh
 script_tests += %D%/test_kvserver.sh
 script_tests += %D%/test_sanitizers.sh
 script_tests += %D%/test_smallest_program.sh

@@ -16,7 +16,7 @@ struct tri__cycle_report {
     bool forced;
     uint64_t started;    /* since tri_init */
     uint64_t prepare_ns; /* finishing the last sweep */
-    uint64_t mark_ns;    /* from the first answer to H2 to the last verdict, H3 included */
+    uint64_t mark_ns;    /* from the beginning of H1 to the verdict, with all handshakes between */
     uint64_t sweep_ns;   /* by the collector, in the background */
     uint32_t rounds;     /* H3 handshakes; all but the last found something new */
     struct tri__handshake_report arm, scan, flush, release; /* flush: the slowest round */

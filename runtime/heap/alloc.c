@@ -123,7 +123,7 @@ static void *alloc_footer(struct tri__cache *cache, const tri_type *type, size_t
     if (object == 0)
         return fail();
     footer = (const tri_type **)(object + tri__class_info[span_class].size - TRI_WORD);
-    tri__store_release(footer, type); /* rel -> acq in tri__object_layout() */
+    tri__store_release(footer, type); /* rel -> acq in tri__ref_type() */
     return (void *)object;
 }
 

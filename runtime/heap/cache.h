@@ -53,7 +53,7 @@ bool tri__cache_refill(struct tri__cache *cache, uint8_t span_class, const tri_t
 void tri__cache_arm(struct tri__cache *cache);
 
 /* H2, when every thread's barrier is on: from now on new objects are black; slots already in runs
- * become so. Marking has not begun. */
+ * become so. Marking has not begun, and begins only after the last answer [inv.mark.start]. */
 void tri__cache_blacken(struct tri__cache *cache);
 
 /* H4: gives all runs and spans back, to be swept; from now on allocates white, from swept

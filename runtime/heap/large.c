@@ -60,7 +60,7 @@ uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_
     enter_large(cache, span);
     if (dirty)
         zero_in_pieces(cache, base, pages << TRI__PAGE_SHIFT);
-    tri__store_release(&span->type, type); /* rel -> acq in tri__object_layout() */
+    tri__store_release(&span->type, type); /* rel -> acq in tri__ref_type() */
     tri__heap.hooks.safepoint(cache);
     return base;
 }

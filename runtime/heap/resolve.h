@@ -67,8 +67,8 @@ static inline bool tri__resolve(uintptr_t address, struct tri__ref *ref)
 /* Makes a white object grey. true: the caller has to scan it. Two markers that meet at one
  * object may both be told so, which costs a second scan and nothing else: a plain store is
  * much cheaper than an atomic operation that says who was first (docs/performance.md). What a
- * white object holds was published by its thread's answer to H1; objects of this mark are
- * born black [inv.alloc.black]. */
+ * white object holds was published by its thread's answer to H2; what is born later is
+ * black [inv.alloc.black]. */
 static inline bool tri__mark(const struct tri__ref *ref)
 {
     if (tri__load_acquire(ref->colour) != TRI__WHITE)

@@ -29,7 +29,7 @@
  *   FREE  -> WHITE or BLACK   the span's owner, when it cuts a run; release, acquired by whoever
  *                             resolves a word to the slot
  *   WHITE -> BLACK            markers while a mark is running (several may store the same); the
- *                             owner for unused slots at H1
+ *                             owner for unused slots at H2
  *   any   -> FREE             the owner, while no mark is running: a run given back
  *   WHITE -> FREE and
  *   BLACK -> WHITE            sweep, which is a shift. */

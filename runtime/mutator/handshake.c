@@ -105,7 +105,7 @@ void tri__handshake_answer(struct tri__mutator *self)
 /* Ends a claim; wakes the thread if it wants to go on. */
 static void unclaim(struct tri__mutator *mutator)
 {
-    /* rel -> acq in tri_blocking_end() */
+    /* rel -> acq in become_running() */
     if (tri__exchange_acqrel(&mutator->state, TRI__BLOCKED) == TRI__AWAITED)
         tri__futex_wake(&mutator->state, 1);
 }
@@ -114,7 +114,7 @@ static void claim_and_answer(struct tri__mutator *mutator)
 {
     uint32_t state = TRI__BLOCKED;
 
-    /* seqcst: after the store of the request. acq <- rel in tri_blocking_begin(): its
+    /* seqcst: after the store of the request. acq <- rel in become_blocked(): its
      * stack and cache are ours now */
     if (!tri__cas_seqcst(&mutator->state, &state, TRI__CLAIMED))
         return;

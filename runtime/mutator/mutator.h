@@ -38,7 +38,7 @@ enum tri__request {
     TRI__REQUEST_PING,    /* just answer */
     TRI__REQUEST_ARM,     /* H1: barrier on */
     TRI__REQUEST_SCAN,    /* H2: allocate black, shade what the own stack holds */
-    TRI__REQUEST_FLUSH,   /* H3: the same again; buffers are drained after the answer */
+    TRI__REQUEST_FLUSH,   /* H3: scan again, and give the buffer away */
     TRI__REQUEST_RELEASE, /* H4: barrier off, give cached runs back */
 };
 
