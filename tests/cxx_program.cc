@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public macros used from C++17: a program that is compiled with all warnings and run. Says what
- * is wrong, or ends with 0. */
+/* The public macros used from C++17: a program that is compiled with all warnings and run. Says
+ * what is wrong, or ends with 0. */
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>

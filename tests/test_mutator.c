@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: attaching, detaching, TRI_BLOCKING, handshakes with threads that run, sleep, wake and end,
- * and rules whose breach is fatal. */
+/* Threads: attaching, detaching, TRI_BLOCKING, handshakes with threads that run, sleep, wake and
+ * end, and rules whose breach is fatal. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>

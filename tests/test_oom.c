@@ -29,8 +29,8 @@ typedef struct list {
 } list;
 TRI_FLEX_TYPE(list, items, next);
 
-/* Keeps what fills the heap: a list that grows at its end, so that a word which a compiler has left on
- * the stack keeps little of it alive when it is let go. */
+/* Keeps what fills the heap: a list that grows at its end, so that a word which a compiler has left
+ * on the stack keeps little of it alive when it is let go. */
 struct link {
     struct link *next;
     void *item;
@@ -117,10 +117,14 @@ static const struct way {
     void *(*allocate)(size_t bytes);
     size_t bytes;
 } ways[] = {
-    {one_node, sizeof(node)}, {one_wide, sizeof(wide)}, {some_bytes, 3},       {some_bytes, 64},
-    {some_bytes, 5000},       {some_bytes, 70000},      {some_pointers, 400},  {some_pointers, 2000},
-    {some_pointers, 90000},   {some_items, 100},        {some_items, 4000},    {some_items, 100000},
-    {anything, 48},           {anything, 20000},        {a_larger_array, 900}, {a_string, 50},
+    {one_node, sizeof(node)}, {one_wide, sizeof(wide)},
+    {some_bytes, 3},          {some_bytes, 64},
+    {some_bytes, 5000},       {some_bytes, 70000},
+    {some_pointers, 400},     {some_pointers, 2000},
+    {some_pointers, 90000},   {some_items, 100},
+    {some_items, 4000},       {some_items, 100000},
+    {anything, 48},           {anything, 20000},
+    {a_larger_array, 900},    {a_string, 50},
 };
 #define WAYS ((int)(sizeof ways / sizeof ways[0]))
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Roots outside of stacks: TRI_ROOT variables, registered ranges, handles. Objects must live as long
- * as one of these holds them, and die after. */
+/* Roots outside of stacks: TRI_ROOT variables, registered ranges, handles. Objects must live as
+ * long as one of these holds them, and die after. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>

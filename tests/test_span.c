@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Spans: their descriptors, and the colours of their slots held against an array of one enum a slot,
- * for every span class. */
+/* Spans: their descriptors, and the colours of their slots held against an array of one enum a
+ * slot, for every span class. */
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
