@@ -121,7 +121,8 @@ AM_TESTS_ENVIRONMENT = \
 if ENABLE_SANITIZER
 AM_TESTS_ENVIRONMENT += \
 	CK_TIMEOUT_MULTIPLIER="$${CK_TIMEOUT_MULTIPLIER:-10}"; \
-	TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/%D%/tsan.supp:$$TSAN_OPTIONS"; \
+	ASAN_OPTIONS="allocator_may_return_null=1:$$ASAN_OPTIONS"; \
+	TSAN_OPTIONS="allocator_may_return_null=1:suppressions=$(abs_top_srcdir)/%D%/tsan.supp:$$TSAN_OPTIONS"; \
 	UBSAN_OPTIONS="print_stacktrace=1:$$UBSAN_OPTIONS"; \
-	export CK_TIMEOUT_MULTIPLIER TSAN_OPTIONS UBSAN_OPTIONS;
+	export CK_TIMEOUT_MULTIPLIER ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS;
 endif

@@ -132,8 +132,11 @@ START_TEST(the_percentage_is_obeyed)
     ck_assert_int_eq(tri_set_gc_percent(-7), 100);
     ck_assert_int_eq(tri_set_gc_percent(100), -1);
     ck_assert_uint_eq(never, 0);
-    ck_assert(often >= 20 && often <= 80);
+    /* 120 MB of garbage at 4 MB a cycle, and at 80; what is born during a mark counts as live, so
+     * that a slow marker (TSan, a busy machine) makes fewer cycles, and larger ones. */
+    ck_assert(often >= 8 && often <= 80);
     ck_assert(seldom >= 1 && seldom <= 3);
+    ck_assert_uint_ge(often, 4 * seldom);
 }
 END_TEST
 
