@@ -31,7 +31,10 @@ cited inv runtime barrier include >"$tmp/by_code"
 cited inv runtime barrier include tests stress bench examples docs >"$tmp/by_anybody"
 cited mo runtime barrier include tests stress docs >"$tmp/orders_cited"
 
-[ -s "$tmp/rules" ] && [ -s "$tmp/orders" ] || { echo "FAILED: no tags found in docs/"; exit 1; }
+if [ ! -s "$tmp/rules" ] || [ ! -s "$tmp/orders" ]; then
+    echo "FAILED: no tags found in docs/"
+    exit 1
+fi
 
 sort "$tmp/rules" | uniq -d >"$tmp/twice"
 comm -13 "$tmp/rules" "$tmp/by_code" >"$tmp/unknown"
