@@ -76,6 +76,7 @@ EXTRA_DIST += %D%/kvserver.session
 EXTRA_DIST += %D%/pages.h
 EXTRA_DIST += %D%/phase.h
 EXTRA_DIST += %D%/random.h
+EXTRA_DIST += %D%/sanitized.h
 EXTRA_DIST += %D%/smallest_program.c
 EXTRA_DIST += %D%/suite.h
 EXTRA_DIST += %D%/tsan.supp

@@ -10,6 +10,7 @@
 #include "barrier/buffer.h"
 #include "heap/resolve.h"
 #include "random.h"
+#include "sanitized.h"
 #include "suite.h"
 
 #define ROOM 20000
@@ -290,18 +291,6 @@ END_TEST
 
 /* ---- without memory ---- */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { CAN_LIMIT_MEMORY = 0 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { CAN_LIMIT_MEMORY = 0 };
-#else
-enum { CAN_LIMIT_MEMORY = 1 };
-#endif
-#else
-enum { CAN_LIMIT_MEMORY = 1 };
-#endif
-
 static struct tri__cache cache;
 static uintptr_t objects[ROOM];
 
@@ -352,7 +341,7 @@ static void push_objects(void)
 /* What no buffer can take is marked, and the coordinator told to look for it. */
 START_TEST(without_memory_objects_are_marked_at_once)
 {
-    if (!CAN_LIMIT_MEMORY)
+    if (IS_SANITIZED)
         return;
     start();
     make_objects();
@@ -374,7 +363,7 @@ END_TEST
 /* After the verdict a stray word must not mark anything: spans are being swept. */
 START_TEST(closed_buffers_mark_nothing)
 {
-    if (!CAN_LIMIT_MEMORY)
+    if (IS_SANITIZED)
         return;
     start();
     make_objects();
@@ -390,7 +379,7 @@ END_TEST
 /* A thread whose very first entry finds no memory. */
 START_TEST(a_writer_that_never_had_a_buffer)
 {
-    if (!CAN_LIMIT_MEMORY)
+    if (IS_SANITIZED)
         return;
     start();
     make_objects();
