@@ -123,7 +123,7 @@ if ENABLE_SANITIZER
 AM_TESTS_ENVIRONMENT += \
 	CK_TIMEOUT_MULTIPLIER="$${CK_TIMEOUT_MULTIPLIER:-10}"; \
 	ASAN_OPTIONS="allocator_may_return_null=1:$$ASAN_OPTIONS"; \
-	TSAN_OPTIONS="allocator_may_return_null=1:suppressions=$(abs_top_srcdir)/%D%/tsan.supp:$$TSAN_OPTIONS"; \
+	TSAN_OPTIONS="allocator_may_return_null=1:atexit_sleep_ms=0:suppressions=$(abs_top_srcdir)/%D%/tsan.supp:$$TSAN_OPTIONS"; \
 	UBSAN_OPTIONS="print_stacktrace=1:$$UBSAN_OPTIONS"; \
 	export CK_TIMEOUT_MULTIPLIER ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS;
 endif
