@@ -68,6 +68,27 @@ static inline void tri__shade(struct tri__writer *writer, uintptr_t value)
         tri__buffer_push(writer, value);
 }
 
+/* The two halves of the barrier, each with the switch by which tests show that it is needed. */
+static inline void tri__shade_old(struct tri__writer *writer, uintptr_t value)
+{
+    if (!tri__fault(TRI__FAULT_DROP_OLD))
+        tri__shade(writer, value);
+}
+
+static inline void tri__shade_new(struct tri__writer *writer, uintptr_t value)
+{
+    if (!tri__fault(TRI__FAULT_DROP_NEW))
+        tri__shade(writer, value);
+}
+
+/* The calling thread, which is attached if need be; NULL when no mark is running for it. */
+static inline struct tri__writer *tri__shading_writer(void)
+{
+    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
+        tri__heap.hooks.attach();
+    return tri__self->barrier == TRI__BARRIER_IDLE ? NULL : (struct tri__writer *)tri__self;
+}
+
 /* Gives the thread's buffer to the markers, full or not. Producer. */
 void tri__buffer_surrender(struct tri__writer *writer);
 

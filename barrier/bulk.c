@@ -15,7 +15,6 @@
 
 #include "barrier/buffer.h"
 #include "base/fatal.h"
-#include "base/fault.h"
 #include "heap/object.h"
 
 static tri__root_pointers *root_pointers;
@@ -23,13 +22,6 @@ static tri__root_pointers *root_pointers;
 void tri__bulk_init(tri__root_pointers *function)
 {
     root_pointers = function;
-}
-
-static struct tri__writer *shading_writer(void)
-{
-    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
-        tri__heap.hooks.attach();
-    return tri__self->barrier == TRI__BARRIER_IDLE ? NULL : (struct tri__writer *)tri__self;
 }
 
 static void check_aligned(uintptr_t dst, uintptr_t src, size_t bytes)
@@ -77,18 +69,6 @@ static struct tri__type_pointers range_pointers(uintptr_t dst, uintptr_t src, si
     return it;
 }
 
-static void shade_old_word(struct tri__writer *writer, uintptr_t slot)
-{
-    if (!tri__fault(TRI__FAULT_DROP_OLD))
-        tri__shade(writer, tri__load_relaxed((uintptr_t *)slot));
-}
-
-static void shade_new_word(struct tri__writer *writer, uintptr_t slot)
-{
-    if (!tri__fault(TRI__FAULT_DROP_NEW))
-        tri__shade(writer, tri__load_relaxed((uintptr_t *)slot));
-}
-
 static void shade_range(struct tri__writer *writer, uintptr_t dst, uintptr_t src, size_t bytes,
                         bool old)
 {
@@ -97,15 +77,15 @@ static void shade_range(struct tri__writer *writer, uintptr_t dst, uintptr_t src
 
     while ((slot = tri__type_pointers_next(&it)) != 0) {
         if (old)
-            shade_old_word(writer, slot);
+            tri__shade_old(writer, tri__load_relaxed((uintptr_t *)slot));
         if (src != 0)
-            shade_new_word(writer, src + (slot - dst));
+            tri__shade_new(writer, tri__load_relaxed((uintptr_t *)(src + (slot - dst))));
     }
 }
 
 void tri_bulk_barrier_pre_write(void *dst, const void *src, size_t bytes)
 {
-    struct tri__writer *writer = shading_writer();
+    struct tri__writer *writer = tri__shading_writer();
 
     check_aligned((uintptr_t)dst, (uintptr_t)src, bytes);
     if (writer != NULL && bytes != 0)
@@ -114,7 +94,7 @@ void tri_bulk_barrier_pre_write(void *dst, const void *src, size_t bytes)
 
 void tri_bulk_barrier_pre_write_src_only(void *dst, const void *src, size_t bytes)
 {
-    struct tri__writer *writer = shading_writer();
+    struct tri__writer *writer = tri__shading_writer();
 
     check_aligned((uintptr_t)dst, (uintptr_t)src, bytes);
     if (writer != NULL && bytes != 0)
@@ -149,7 +129,7 @@ static void move_words(void *dst, const void *src, size_t bytes)
 
 void tri_memmove(void *dst, const void *src, size_t bytes)
 {
-    struct tri__writer *writer = shading_writer();
+    struct tri__writer *writer = tri__shading_writer();
 
     if (bytes == 0)
         return;
@@ -168,7 +148,7 @@ void tri_memcpy(void *dst, const void *src, size_t bytes)
 
 void tri_memclr(void *dst, size_t bytes)
 {
-    struct tri__writer *writer = shading_writer();
+    struct tri__writer *writer = tri__shading_writer();
 
     if (bytes == 0)
         return;

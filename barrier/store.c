@@ -11,63 +11,42 @@
 #include <tricolor/barrier.h>
 
 #include "barrier/buffer.h"
-#include "base/fault.h"
-
-/* Attaches the thread if need be; NULL when no mark is running for it after all. */
-static struct tri__writer *shading_writer(void)
-{
-    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
-        tri__heap.hooks.attach();
-    return tri__self->barrier == TRI__BARRIER_IDLE ? NULL : (struct tri__writer *)tri__self;
-}
-
-static void shade_old(struct tri__writer *writer, uintptr_t value)
-{
-    if (!tri__fault(TRI__FAULT_DROP_OLD))
-        tri__shade(writer, value);
-}
-
-static void shade_new(struct tri__writer *writer, uintptr_t value)
-{
-    if (!tri__fault(TRI__FAULT_DROP_NEW))
-        tri__shade(writer, value);
-}
 
 void tri__store_slow(void *slot, uintptr_t value)
 {
-    struct tri__writer *writer = shading_writer();
+    struct tri__writer *writer = tri__shading_writer();
     uintptr_t *word = slot;
 
     if (writer != NULL) {
-        shade_old(writer, tri__load_relaxed(word));
-        shade_new(writer, value);
+        tri__shade_old(writer, tri__load_relaxed(word));
+        tri__shade_new(writer, value);
     }
     tri__store_release(word, value); /* serves tri_store and tri_store_release; free on x86-64 */
 }
 
 uintptr_t tri__exchange_slow(void *slot, uintptr_t value)
 {
-    struct tri__writer *writer = shading_writer();
+    struct tri__writer *writer = tri__shading_writer();
     uintptr_t old = tri__exchange_acqrel((uintptr_t *)slot, value);
 
     if (writer != NULL) {
-        shade_old(writer, old);
-        shade_new(writer, value);
+        tri__shade_old(writer, old);
+        tri__shade_new(writer, value);
     }
     return old;
 }
 
 bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t desired)
 {
-    struct tri__writer *writer = shading_writer();
+    struct tri__writer *writer = tri__shading_writer();
     uintptr_t *word = slot, *found = expected;
     uintptr_t old = *found;
 
     if (!tri__cas_acqrel(word, found, desired))
         return false;
     if (writer != NULL) {
-        shade_old(writer, old);
-        shade_new(writer, desired);
+        tri__shade_old(writer, old);
+        tri__shade_new(writer, desired);
     }
     return true;
 }
