@@ -9,6 +9,7 @@ unit_tests =
 unit_tests += %D%/test_alloc
 unit_tests += %D%/test_barrier
 unit_tests += %D%/test_base
+unit_tests += %D%/test_bit_cursor
 unit_tests += %D%/test_buffer
 unit_tests += %D%/test_bulk
 unit_tests += %D%/test_cache

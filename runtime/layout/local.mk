@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Types, heap bitmaps and the walk over pointers of an object. One file a line.
 
+libtricolor_internal_la_SOURCES += %D%/bit_cursor.c
+libtricolor_internal_la_SOURCES += %D%/bit_cursor.h
 libtricolor_internal_la_SOURCES += %D%/bits.h
 libtricolor_internal_la_SOURCES += %D%/heap_bits.c
 libtricolor_internal_la_SOURCES += %D%/heap_bits.h
