@@ -63,9 +63,9 @@ static struct tri__type_pointers range_pointers(uintptr_t dst, uintptr_t src, si
     if (tri__ref_is_leaf(&ref))
         return tri__type_pointers_none();
     check_aligned(dst, src, bytes);
-    it = tri__object_pointers(&ref);
+    it = tri__type_pointers_of_ref(&ref);
     if (dst != ref.base || dst + bytes != tri__ref_limit(&ref))
-        tri__type_pointers_clip(&it, dst, dst + bytes);
+        tri__type_pointers_fast_forward(&it, dst, dst + bytes);
     return it;
 }
 

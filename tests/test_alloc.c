@@ -109,7 +109,7 @@ static void check_layout(const void *p, const tri_type *type, size_t bytes)
     struct tri__ref ref;
     bytes = bytes == 0 ? TRI_WORD : bytes; /* no object is smaller */
     ck_assert(tri__resolve(base, &ref));
-    it = tri__object_pointers(&ref);
+    it = tri__type_pointers_of_ref(&ref);
     wrong = tri__layout_oracle_compare(it, type, base, base, base + footed(p, bytes));
     ck_assert_msg(wrong == 0, "type %s, %zu bytes: word %zu", type->name, bytes,
                   (size_t)(wrong - base) / TRI_WORD);

@@ -163,7 +163,7 @@ static uint64_t layout_of(uintptr_t slot)
     uint64_t mask = 0;
     uintptr_t word;
     ck_assert(tri__resolve(slot, &ref));
-    it = tri__object_pointers(&ref);
+    it = tri__type_pointers_of_ref(&ref);
     while ((word = tri__type_pointers_next(&it)) != 0)
         mask |= UINT64_C(1) << ((word - slot) / TRI_WORD);
     return mask;

@@ -43,7 +43,7 @@ static void expect_mask(const tri_type *type, size_t words, const char *mask)
 
     memset(want, 0, sizeof want);
     shape_words(mask, want, MOST_WORDS);
-    walk(tri__type_pointers_tiled(BASE, type, BASE + words * TRI_WORD), visited, words);
+    walk(tri__type_pointers_of_type(type, BASE, BASE + words * TRI_WORD), visited, words);
     for (size_t w = 0; w < words; w++) {
         ck_assert_msg(visited[w] == want[w], "%s: iterator, word %zu", type->name, w);
         ck_assert_msg(tri__layout_oracle(type, w) == want[w], "%s: oracle, word %zu", type->name,
@@ -107,20 +107,20 @@ END_TEST
 
 START_TEST(no_type_has_no_pointers)
 {
-    struct tri__type_pointers it = tri__type_pointers_tiled(BASE, NULL, BASE + 4096);
+    struct tri__type_pointers it = tri__type_pointers_of_type(NULL, BASE, BASE + 4096);
     struct tri__type_pointers none = tri__type_pointers_none();
 
     ck_assert_uint_eq(tri__type_pointers_next(&it), 0);
-    tri__type_pointers_clip(&it, BASE + 1024, BASE + 2048);
+    tri__type_pointers_fast_forward(&it, BASE + 1024, BASE + 2048);
     ck_assert_uint_eq(tri__type_pointers_next(&it), 0);
-    tri__type_pointers_clip(&none, BASE, BASE + 4096);
+    tri__type_pointers_fast_forward(&none, BASE, BASE + 4096);
     ck_assert_uint_eq(tri__type_pointers_next(&none), 0);
 }
 END_TEST
 
 START_TEST(the_end_stays_the_end)
 {
-    struct tri__type_pointers it = tri__type_pointers_tiled(BASE, &tri_type_ptr, BASE + 8);
+    struct tri__type_pointers it = tri__type_pointers_of_type(&tri_type_ptr, BASE, BASE + 8);
 
     ck_assert_uint_eq(tri__type_pointers_next(&it), BASE);
     for (int i = 0; i < 3; i++)
@@ -133,7 +133,7 @@ START_TEST(footers)
 {
     size_t slot = 576;
     struct tri__type_pointers it =
-        tri__type_pointers_tiled(BASE, &tri_type_ptr, BASE + slot - TRI_WORD);
+        tri__type_pointers_of_type(&tri_type_ptr, BASE, BASE + slot - TRI_WORD);
     uintptr_t last = 0, word;
 
     while ((word = tri__type_pointers_next(&it)) != 0)
@@ -259,10 +259,10 @@ START_TEST(random_ranges)
                                                 : random_below(&random, 80);
         size_t from = random_below(&random, words + 2), to = random_below(&random, words + 10);
         struct tri__type_pointers it =
-            tri__type_pointers_tiled(BASE, &layout.type, BASE + words * TRI_WORD);
+            tri__type_pointers_of_type(&layout.type, BASE, BASE + words * TRI_WORD);
 
         expect_agreement(&layout, it, words, 0, words, i);
-        tri__type_pointers_clip(&it, BASE + from * TRI_WORD, BASE + to * TRI_WORD);
+        tri__type_pointers_fast_forward(&it, BASE + from * TRI_WORD, BASE + to * TRI_WORD);
         expect_agreement(&layout, it, words, from, to < words ? to : words, i);
         drop_layout(&layout);
     }
@@ -279,7 +279,7 @@ START_TEST(random_ranges_on_the_way)
         random_layout(&random, &layout);
         size_t words = 1 + random_below(&random, 1500), at = 0;
         struct tri__type_pointers it =
-            tri__type_pointers_tiled(BASE, &layout.type, BASE + words * TRI_WORD);
+            tri__type_pointers_of_type(&layout.type, BASE, BASE + words * TRI_WORD);
 
         for (unsigned turn = 0; turn < 2; turn++) {
             for (uint64_t steps = random_below(&random, 100); steps > 0; steps--) {
@@ -288,7 +288,7 @@ START_TEST(random_ranges_on_the_way)
             }
             size_t from = random_below(&random, words + 1);
             size_t to = from + random_below(&random, words + 1 - from);
-            tri__type_pointers_clip(&it, BASE + from * TRI_WORD, BASE + to * TRI_WORD);
+            tri__type_pointers_fast_forward(&it, BASE + from * TRI_WORD, BASE + to * TRI_WORD);
             at = from > at ? from : at;
             words = to < words ? to : words;
             expect_agreement(&layout, it, words, at, words, i);
@@ -310,11 +310,11 @@ START_TEST(the_oracle_sees_a_wrong_bit)
         tri_type type = {.size = words * TRI_WORD, .ptr_bytes = words * TRI_WORD, .gc_data = &mask};
         uintptr_t end = BASE + type.size;
 
-        ck_assert_uint_eq(tri__layout_oracle_compare(tri__type_pointers_bits(BASE, mask), &type,
+        ck_assert_uint_eq(tri__layout_oracle_compare(tri__type_pointers_of_bits(BASE, mask), &type,
                                                      BASE, BASE, end),
                           0);
         ck_assert_uint_eq(
-            tri__layout_oracle_compare(tri__type_pointers_bits(BASE, bad), &type, BASE, BASE, end),
+            tri__layout_oracle_compare(tri__type_pointers_of_bits(BASE, bad), &type, BASE, BASE, end),
             BASE + wrong * TRI_WORD);
     }
 }
@@ -371,7 +371,7 @@ START_TEST(random_object_bits)
         }
         uint64_t read = tri__heap_bits_read(page.bits + GUARD, first, words);
         ck_assert_uint_eq(read, mask);
-        expect_agreement(&layout, tri__type_pointers_bits(BASE, read), used, 0, used, i);
+        expect_agreement(&layout, tri__type_pointers_of_bits(BASE, read), used, 0, used, i);
         drop_layout(&layout);
     }
 }

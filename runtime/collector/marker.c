@@ -93,11 +93,10 @@ static void scan_range(struct tri__marker *marker, struct tri__type_pointers it)
 /* The piece of a large object at `start`. */
 static void scan_piece(struct tri__marker *marker, const struct tri__ref *ref, uintptr_t start)
 {
-    struct tri__type_pointers it = tri__object_pointers(ref);
-    uintptr_t limit = tri__ref_limit(ref);
+    size_t rest = tri__ref_limit(ref) - start;
+    size_t bytes = rest < PIECE_BYTES ? rest : PIECE_BYTES;
 
-    tri__type_pointers_clip(&it, start, limit - start < PIECE_BYTES ? limit : start + PIECE_BYTES);
-    scan_range(marker, it);
+    scan_range(marker, tri__type_pointers_of_range(ref, start, bytes));
 }
 
 static void scan_large(struct tri__marker *marker, const struct tri__ref *ref)
@@ -131,15 +130,13 @@ static inline struct tri__chunk *roomy_stack(struct tri__marker *marker)
 static inline void scan_bitmap(struct tri__marker *marker, const struct tri__ref *ref,
                                const struct tri__class_info *info)
 {
-    uintptr_t page = ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1);
-    uint64_t mask = tri__heap_bits_read((const uint64_t *)(page + info->bits_offset),
-                                        (ref->base - page) / TRI_WORD, info->size / TRI_WORD);
+    uint64_t mask = tri__ref_bits(ref, info);
     struct tri__chunk *stack = roomy_stack(marker);
     uintptr_t low = tri__heap.base, bytes = tri__heap.bytes;
     uint32_t count;
 
     if (TRI__UNLIKELY(stack == NULL)) {
-        scan_range(marker, tri__type_pointers_bits(ref->base, mask));
+        scan_range(marker, tri__type_pointers_of_bits(ref->base, mask));
         return;
     }
     count = stack->count;
@@ -161,7 +158,7 @@ static inline void scan(struct tri__marker *marker, const struct tri__ref *ref)
     if (info->kind == TRI__KIND_BITMAP)
         scan_bitmap(marker, ref, info);
     else if (info->kind == TRI__KIND_FOOTER)
-        scan_range(marker, tri__object_pointers(ref));
+        scan_range(marker, tri__type_pointers_of_ref(ref));
     else if (info->kind == TRI__KIND_LARGE)
         scan_large(marker, ref);
 }

@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* The public questions about one object. Threads: any; no locks; the
- * caller keeps the object alive. */
+/* The public questions about one object, and its pointer words with every bound checked. Threads:
+ * any; no locks; the caller keeps the object alive. */
 #include "heap/object.h"
 
 #include <tricolor/inspect.h>
+
+#include "base/fatal.h"
+
+struct tri__type_pointers tri__type_pointers_of(uintptr_t from, size_t bytes)
+{
+    struct tri__ref ref;
+
+    TRI__ASSERT(tri__resolve(from, &ref));
+    TRI__ASSERT(from <= tri__ref_limit(&ref)); /* not in the footer [inv.layout.footer] */
+    TRI__ASSERT(bytes <= tri__ref_limit(&ref) - from);
+    return tri__type_pointers_of_range(&ref, from, bytes);
+}
 
 void *tri_object_base(const void *p)
 {

@@ -7,14 +7,13 @@
 #include "layout/heap_bits.h"
 #include "layout/type_pointers.h"
 
-static inline struct tri__type_pointers tri__bitmap_pointers(const struct tri__ref *ref,
-                                                             const struct tri__class_info *info)
+/* The bits of an object in a bitmap span; its class is info. */
+static inline uint64_t tri__ref_bits(const struct tri__ref *ref, const struct tri__class_info *info)
 {
     uintptr_t page = ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1);
     const uint64_t *bits = (const uint64_t *)(page + info->bits_offset);
-    uint64_t mask = tri__heap_bits_read(bits, (ref->base - page) / TRI_WORD, info->size / TRI_WORD);
 
-    return tri__type_pointers_bits(ref->base, mask);
+    return tri__heap_bits_read(bits, (ref->base - page) / TRI_WORD, info->size / TRI_WORD);
 }
 
 /* The type of a footer or large object; NULL for a large leaf, or while the
@@ -37,15 +36,47 @@ static inline uintptr_t tri__ref_limit(const struct tri__ref *ref)
     return tri__class_info[ref->span_class].kind == TRI__KIND_FOOTER ? end - TRI_WORD : end;
 }
 
-static inline struct tri__type_pointers tri__object_pointers(const struct tri__ref *ref)
+/* The pointer words of a whole object. */
+static inline struct tri__type_pointers tri__type_pointers_of_ref(const struct tri__ref *ref)
 {
     const struct tri__class_info *info = &tri__class_info[ref->span_class];
 
-    if (info->kind == TRI__KIND_BITMAP)
-        return tri__bitmap_pointers(ref, info);
-    if (info->kind == TRI__KIND_LEAF)
-        return tri__type_pointers_none();
-    return tri__type_pointers_tiled(ref->base, tri__ref_type(ref), tri__ref_limit(ref));
+    switch ((enum tri__kind)info->kind) {
+    case TRI__KIND_BITMAP:
+        return tri__type_pointers_of_bits(ref->base, tri__ref_bits(ref, info));
+    case TRI__KIND_FOOTER:
+    case TRI__KIND_LARGE:
+        return tri__type_pointers_of_type(tri__ref_type(ref), ref->base, tri__ref_limit(ref));
+    case TRI__KIND_NONE:
+    case TRI__KIND_LEAF:
+        break;
+    }
+    return tri__type_pointers_none();
+}
+
+/* Those in [from, from + bytes): whole words inside the object, wherever in it. */
+static inline struct tri__type_pointers tri__type_pointers_of_range(const struct tri__ref *ref,
+                                                                    uintptr_t from, size_t bytes)
+{
+    struct tri__type_pointers it = tri__type_pointers_of_ref(ref);
+
+    if (from != ref->base || bytes != tri__ref_limit(ref) - from)
+        tri__type_pointers_fast_forward(&it, from, from + bytes);
+    return it;
+}
+
+/* The same when the object is not resolved yet. That there is one, and that the range
+ * lies inside it, is asserted: a caller that takes ranges from the program has to look first. */
+struct tri__type_pointers tri__type_pointers_of(uintptr_t from, size_t bytes);
+
+/* Of the object at base, which the caller knows to be one: nothing is checked. */
+static inline struct tri__type_pointers tri__type_pointers_of_unchecked(uintptr_t base)
+{
+    struct tri__ref ref = {.base = base};
+
+    /* acq <- rel in tri__span_publish() */
+    ref.span_class = tri__load_acquire(&tri__heap.page_class[tri__page_of(base)]);
+    return tri__type_pointers_of_ref(&ref);
 }
 
 /* No word of it is a pointer. */

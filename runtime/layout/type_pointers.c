@@ -67,8 +67,8 @@ static void enter_tail(struct tri__type_pointers *it)
     }
 }
 
-struct tri__type_pointers tri__type_pointers_tiled(uintptr_t base, const tri_type *type,
-                                                   uintptr_t limit)
+struct tri__type_pointers tri__type_pointers_of_type(const tri_type *type, uintptr_t base,
+                                                     uintptr_t limit)
 {
     struct tri__type_pointers it = {.limit = limit};
 
@@ -107,7 +107,7 @@ static void forward(struct tri__type_pointers *it, uintptr_t from)
         enter_window(it, element, index);
 }
 
-void tri__type_pointers_clip(struct tri__type_pointers *it, uintptr_t from, uintptr_t to)
+void tri__type_pointers_fast_forward(struct tri__type_pointers *it, uintptr_t from, uintptr_t to)
 {
     TRI__CHECK((from | to) % TRI_WORD == 0);
     it->limit = min_size(it->limit, to);

@@ -2,10 +2,13 @@
 /* The type-pointers iterator: the addresses of the pointer words of an object, or of any range of
  * whole words in it.
  *
- *     struct tri__type_pointers it = tri__type_pointers_tiled(base, type, limit);
- *     tri__type_pointers_clip(&it, from, to);           // only for a part of the object
+ *     struct tri__type_pointers it = tri__type_pointers_of(address, bytes);
  *     while ((slot = tri__type_pointers_next(&it)) != 0)
  *         visit(tri__load_relaxed((void **)slot));
+ *
+ * heap/object.h begins iterators over objects: _of(address, bytes); _of_range and _of_ref when the
+ * object is resolved already; _of_unchecked(base). Those that ask no heap are here: _of_type for
+ * values of a known type, wherever they lie, and _of_bits.
  *
  * It holds 64 words' bits at a time and moves on by whole windows. A window of a type of up to 512
  * bytes is as many elements as fit in 64 words, and looks the same at each place, so that an array
@@ -37,19 +40,19 @@ static inline struct tri__type_pointers tri__type_pointers_none(void)
 }
 
 /* Up to 64 words from base on, by their bits. */
-static inline struct tri__type_pointers tri__type_pointers_bits(uintptr_t base, uint64_t mask)
+static inline struct tri__type_pointers tri__type_pointers_of_bits(uintptr_t base, uint64_t mask)
 {
     return (struct tri__type_pointers){.mask = mask, .address = base, .limit = UINTPTR_MAX};
 }
 
-/* The range [base, limit), aligned to words, filled with elements of type, or with its fixed part
- * and its tail. NULL is a type of no pointers. */
-struct tri__type_pointers tri__type_pointers_tiled(uintptr_t base, const tri_type *type,
-                                                   uintptr_t limit);
+/* Whole values from base on: [base, limit), aligned to words, is filled with elements of type, or
+ * with its fixed part and its tail. NULL is a type of no pointers. */
+struct tri__type_pointers tri__type_pointers_of_type(const tri_type *type, uintptr_t base,
+                                                     uintptr_t limit);
 
 /* Leaves out the words before `from` and those at or past `to`, both aligned to words: in constant
  * time, wherever they are. */
-void tri__type_pointers_clip(struct tri__type_pointers *it, uintptr_t from, uintptr_t to);
+void tri__type_pointers_fast_forward(struct tri__type_pointers *it, uintptr_t from, uintptr_t to);
 
 /* Moves on to the next window; false at the end. A window may turn out to have no pointers. */
 bool tri__type_pointers_advance_slow(struct tri__type_pointers *it);

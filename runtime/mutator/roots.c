@@ -116,7 +116,7 @@ static struct tri__type_pointers root_words(const struct root *root)
 {
     uintptr_t limit = tri__load_relaxed(&root->limit); /* not a whole word's only if leaf */
 
-    return tri__type_pointers_tiled(root->base, root->type, limit & ~(uintptr_t)(TRI_WORD - 1));
+    return tri__type_pointers_of_type(root->type, root->base, limit & ~(uintptr_t)(TRI_WORD - 1));
 }
 
 static void scan_root(const struct root *root, tri__buffer_take *take, void *argument)
@@ -269,7 +269,7 @@ struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes)
                        (size_t)(roots->roots[at].limit - roots->roots[at].base));
         it = root_words(&roots->roots[at]);
         /* Whole words: if the range is not made of them, that is for the caller to complain of. */
-        tri__type_pointers_clip(&it, address & ~(uintptr_t)(TRI_WORD - 1),
+        tri__type_pointers_fast_forward(&it, address & ~(uintptr_t)(TRI_WORD - 1),
                                 (address + bytes + TRI_WORD - 1) & ~(uintptr_t)(TRI_WORD - 1));
     }
     tri__rcu_unlock();
