@@ -80,5 +80,21 @@ TRI_API void *tri_object_base(const void *p);
 TRI_API size_t tri_object_size(const void *p);
 TRI_API const tri_type *tri_object_type(const void *p);
 
+/* Which words the collector takes for pointers: in the object that p points to or into, from its
+ * first byte on, or in the range of roots that p points into (root.h), from the range's first byte
+ * on. (The TRI_ROOT variables of one module are one range, of which it reads every word.)
+ *
+ * mask[i] gets 1 if word i is one, else 0, up to the last pointer, and at most `max` bytes; what
+ * follows in `mask` is left alone. Returns how many bytes the whole mask has, whether there was
+ * room for them or not: the number of the last pointer's word plus one; 0 if there is no pointer
+ * in it, or p points to nothing the collector knows. So a result above max says that the mask was
+ * cut; tri_pointer_mask(p, NULL, 0) asks for the length alone. It may be longer than what was
+ * asked for when the object was allocated: the collector tiles an array's type up to the end of
+ * the slot, where memory is zero.
+ *
+ * Any thread; an attached one keeps the object alive for the time of the call by p itself. Takes
+ * time in proportion to the object's size. Not a safepoint. */
+TRI_API size_t tri_pointer_mask(const void *p, uint8_t *mask, size_t max);
+
 TRI_END_DECLS
 #endif

@@ -276,6 +276,24 @@ struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes)
     return it;
 }
 
+bool tri__root_pointers_around(uintptr_t address, uintptr_t *base, struct tri__type_pointers *it)
+{
+    struct table *roots;
+    size_t at;
+    bool found;
+
+    tri__rcu_lock();
+    roots = current_table();
+    at = find_root(roots, address);
+    found = at < roots->count && roots->roots[at].base <= address;
+    if (found) {
+        *base = roots->roots[at].base;
+        *it = root_words(&roots->roots[at]);
+    }
+    tri__rcu_unlock();
+    return found;
+}
+
 static void clear_words(const struct root *root)
 {
     for (uintptr_t at = root->base; at < root->limit; at += TRI_WORD)

@@ -17,6 +17,9 @@ void tri__handles_scan(tri__buffer_take *take, void *argument);
 /* For bulk barriers (barrier/bulk.h). */
 struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes);
 
+/* All pointer words of the range that holds `address`, and where it begins. false: none does. */
+bool tri__root_pointers_around(uintptr_t address, uintptr_t *base, struct tri__type_pointers *it);
+
 /* 0 or -ENOMEM. May be called again after a release. */
 int tri__roots_init(void);
 
