@@ -3,6 +3,8 @@
  * stdio streams, no locks. */
 #include "base/fatal.h"
 
+#include "base/print.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,19 +13,6 @@
 #include <unistd.h>
 
 #define MESSAGE_BYTES 1024u
-
-static void write_all(const char *text, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t written = write(STDERR_FILENO, text, bytes);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return; /* stderr is closed or full: nobody is left to tell */
-        text += written;
-        bytes -= (size_t)written;
-    }
-}
 
 /* One write for the whole line, so that lines of several threads do not mix. */
 static void write_message(const char *format, va_list arguments)
@@ -36,7 +25,7 @@ static void write_message(const char *format, va_list arguments)
     if (length >= room)
         length = room - 1;
     line[prefix + length] = '\n';
-    write_all(line, prefix + length + 1);
+    tri__write_all(STDERR_FILENO, line, prefix + length + 1);
 }
 
 void tri__fatal(const char *format, ...)
