@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Barrier buffers: exchange, draining, and the way out when there is no memory for one.
  *
- * Owns: the stacks of full and empty buffers. Locks: drain_lock (a leaf: nothing is taken under
- * it), held by consumers for the time of copying one buffer's entries; by a mutator only when
- * memory for buffers has run out. */
+ * Owns: the stack of full buffers and the pool of empty ones. Locks: drain_lock (a leaf: nothing is
+ * taken under it), held by consumers for the time of copying one buffer's entries; by a mutator
+ * only when memory for buffers has run out. */
 #include "barrier/buffer.h"
 
 #include <pthread.h>
 
 #include "base/fault.h"
-#include "base/os.h"
+#include "base/pool.h"
 #include "heap/resolve.h"
 
-#define SLAB_BUFFERS 16
+#define SLAB_BYTES ((size_t)64 << 10)
 #define BOUND_LEAST 64u /* waiting buffers that are nobody's concern: 256 KiB */
 
-struct slab {
-    struct slab *next;
-    struct tri__buffer buffers[SLAB_BUFFERS];
-};
-
-static struct tri__stack full, empty;
-static struct slab *slabs;           /* atomic */
+static struct tri__pool pool = TRI__POOL_OF(struct tri__buffer, SLAB_BYTES); /* of empty ones */
+static struct tri__stack full;
 static uint32_t full_count;          /* atomic */
 static uint64_t exchanged_count;     /* atomic */
 static uint32_t bound = BOUND_LEAST; /* atomic: of full_count */
@@ -42,29 +37,13 @@ static void recycle(struct tri__buffer *buffer)
 {
     tri__store_relaxed(&buffer->count, 0);
     buffer->drained = 0;
-    tri__stack_push(&empty, &buffer->link);
-}
-
-static bool slab_new(void)
-{
-    struct slab *slab = tri__os_map(sizeof *slab);
-
-    if (slab == NULL)
-        return false;
-    slab->next = tri__load_relaxed(&slabs);
-    while (!tri__cas_acqrel(&slabs, &slab->next, slab)) /* rel -> acq in tri__buffers_release() */
-        continue;
-    for (int i = 0; i < SLAB_BUFFERS; i++)
-        recycle(&slab->buffers[i]);
-    return true;
+    tri__pool_give(&pool, &buffer->link);
 }
 
 static struct tri__buffer *take_empty(void)
 {
-    struct tri__stack_entry *link = tri__stack_pop(&empty);
+    struct tri__stack_entry *link = tri__pool_take(&pool);
 
-    while (link == NULL && slab_new())
-        link = tri__stack_pop(&empty);
     return link == NULL ? NULL : buffer_of(link);
 }
 
@@ -318,17 +297,8 @@ uint64_t tri__buffers_exchanged(void)
 
 void tri__buffers_release(void)
 {
-    struct slab *slab = tri__load_acquire(&slabs);
-
-    while (slab != NULL) {
-        struct slab *next = slab->next;
-
-        tri__os_unmap(slab, sizeof *slab);
-        slab = next;
-    }
-    slabs = NULL;
+    tri__pool_release(&pool);
     tri__stack_init(&full);
-    tri__stack_init(&empty);
     full_count = 0;
     exchanged_count = 0;
 }

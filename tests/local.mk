@@ -29,6 +29,7 @@ unit_tests += %D%/test_page_cache
 unit_tests += %D%/test_page_heap
 unit_tests += %D%/test_page_heap_random
 unit_tests += %D%/test_pointer_mask
+unit_tests += %D%/test_pool
 unit_tests += %D%/test_resolve
 unit_tests += %D%/test_roots
 unit_tests += %D%/test_shims

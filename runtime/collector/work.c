@@ -4,38 +4,19 @@
 
 #include "base/fault.h"
 #include "base/futex.h"
-#include "base/os.h"
+#include "base/pool.h"
 
-#define SLAB_CHUNKS 32
+#define SLAB_BYTES ((size_t)128 << 10)
 
-struct slab {
-    struct slab *next;
-    struct tri__chunk chunks[SLAB_CHUNKS];
-};
-
-static struct tri__stack shared, unused;
-static struct slab *slabs; /* atomic */
-static uint32_t pending;   /* atomic: see work.h */
-static uint32_t events;    /* atomic: futex word, changes when work comes or all of it is done */
-static uint32_t waiting;   /* atomic: threads in tri__work_wait() */
+static struct tri__pool pool = TRI__POOL_OF(struct tri__chunk, SLAB_BYTES); /* of empty chunks */
+static struct tri__stack shared;
+static uint32_t pending; /* atomic: see work.h */
+static uint32_t events;  /* atomic: futex word, changes when work comes or all of it is done */
+static uint32_t waiting; /* atomic: threads in tri__work_wait() */
 
 static struct tri__chunk *chunk_of(struct tri__stack_entry *link)
 {
     return (struct tri__chunk *)(void *)link; /* link is the first member */
-}
-
-static bool slab_new(void)
-{
-    struct slab *slab = tri__os_map(sizeof *slab);
-
-    if (slab == NULL)
-        return false;
-    slab->next = tri__load_relaxed(&slabs);
-    while (!tri__cas_acqrel(&slabs, &slab->next, slab)) /* rel -> acq in tri__work_release() */
-        continue;
-    for (int i = 0; i < SLAB_CHUNKS; i++)
-        tri__stack_push(&unused, &slab->chunks[i].link);
-    return true;
 }
 
 struct tri__chunk *tri__chunk_take(void)
@@ -45,9 +26,7 @@ struct tri__chunk *tri__chunk_take(void)
 
     if (tri__fault(TRI__FAULT_NO_CHUNKS))
         return NULL;
-    link = tri__stack_pop(&unused);
-    while (link == NULL && slab_new())
-        link = tri__stack_pop(&unused);
+    link = tri__pool_take(&pool);
     if (link == NULL)
         return NULL;
     chunk = chunk_of(link);
@@ -57,7 +36,7 @@ struct tri__chunk *tri__chunk_take(void)
 
 void tri__chunk_give(struct tri__chunk *chunk)
 {
-    tri__stack_push(&unused, &chunk->link);
+    tri__pool_give(&pool, &chunk->link);
 }
 
 void tri__work_wake(void)
@@ -130,15 +109,6 @@ bool tri__work_is_wanted(void)
 
 void tri__work_release(void)
 {
-    struct slab *slab = tri__load_acquire(&slabs);
-
-    while (slab != NULL) {
-        struct slab *next = slab->next;
-
-        tri__os_unmap(slab, sizeof *slab);
-        slab = next;
-    }
-    slabs = NULL;
+    tri__pool_release(&pool);
     tri__stack_init(&shared);
-    tri__stack_init(&unused);
 }

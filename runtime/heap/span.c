@@ -1,63 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* Span descriptors and the colours of their slots.
  *
- * Owns: the pool of descriptors. Locks: none; the pool is a lock-free stack over slabs that are
- * never unmapped before shutdown. */
+ * Owns: the pool of descriptors. Locks: none. */
 #include "heap/span.h"
 
 #include <string.h>
 
 #include "base/fatal.h"
-#include "base/os.h"
+#include "base/pool.h"
 
 _Static_assert(offsetof(struct tri__span, link) == 0, "tri__span_of_link casts");
 
 #define SLAB_BYTES ((size_t)256 << 10)
 
-/* Slabs of descriptors form a chain through their first word, for shutdown. */
-struct slab {
-    struct slab *next;
-    struct tri__span spans[];
-};
-
-static struct tri__stack unused;
-static struct slab *slabs; /* atomic */
-
-static bool slab_new(void)
-{
-    struct slab *slab = tri__os_map(SLAB_BYTES);
-    size_t count = (SLAB_BYTES - offsetof(struct slab, spans)) / sizeof(struct tri__span);
-
-    if (slab == NULL)
-        return false;
-    slab->next = tri__load_relaxed(&slabs);
-    while (!tri__cas_acqrel(&slabs, &slab->next, slab)) /* rel -> acq in tri__span_release_all() */
-        continue;
-    for (size_t i = 0; i < count; i++)
-        tri__stack_push(&unused, &slab->spans[i].link);
-    return true;
-}
+static struct tri__pool descriptors = TRI__POOL_OF(struct tri__span, SLAB_BYTES);
 
 void tri__span_release_all(void)
 {
-    struct slab *slab = tri__load_acquire(&slabs);
-
-    while (slab != NULL) {
-        struct slab *next = slab->next;
-
-        tri__os_unmap(slab, SLAB_BYTES);
-        slab = next;
-    }
-    slabs = NULL;
-    tri__stack_init(&unused);
+    tri__pool_release(&descriptors);
 }
 
 static struct tri__span *descriptor_take(void)
 {
-    struct tri__stack_entry *link = tri__stack_pop(&unused);
+    struct tri__stack_entry *link = tri__pool_take(&descriptors);
 
-    while (link == NULL && slab_new())
-        link = tri__stack_pop(&unused);
     return link == NULL ? NULL : tri__span_of_link(link);
 }
 
@@ -97,7 +63,7 @@ struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class
 
 void tri__span_delete(struct tri__span *span)
 {
-    tri__stack_push(&unused, &span->link);
+    tri__pool_give(&descriptors, &span->link);
 }
 
 /* ---- eight colours at a time ---- */
