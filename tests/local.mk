@@ -72,10 +72,13 @@ tests_known_faults_LDADD =
 
 EXTRA_DIST += $(script_tests)
 EXTRA_DIST += %D%/bare_heap.h
+EXTRA_DIST += %D%/bare_hooks.h
 EXTRA_DIST += %D%/capture.h
 EXTRA_DIST += %D%/collected.h
 EXTRA_DIST += %D%/cxx_program.cc
 EXTRA_DIST += %D%/kvserver.session
+EXTRA_DIST += %D%/laid_out.h
+EXTRA_DIST += %D%/layouts.h
 EXTRA_DIST += %D%/pages.h
 EXTRA_DIST += %D%/phase.h
 EXTRA_DIST += %D%/random.h

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Types, objects and ranges of any kind: what the iterator finds, held against the layout oracle.
+ *
+ * The input is a list of steps: make a type, allocate an object, walk a range of one, walk a range
+ * of memory that is no object. At the end all objects are walked again: none has changed its
+ * neighbours' bits. */
+#include "fuzz/fuzz.h"
+#include "tests/laid_out.h"
+
+#define RESERVE ((size_t)64 << 20)
+#define TYPES 16
+#define OBJECTS 64
+#define STEPS 200
+#define MOST_BYTES ((size_t)256 << 10) /* of an object */
+#define NO_OBJECT ((uintptr_t)0x700000001000)
+
+struct world {
+    struct layout layouts[TYPES];
+    struct laid_out objects[OBJECTS];
+    size_t types, count;
+};
+
+static void make_type(struct world *world, struct choices *choices)
+{
+    struct layout *layout = &world->layouts[world->types];
+    tri_type *type = &layout->type;
+
+    if (world->types == TYPES)
+        return;
+    choose_layout(choices, layout, LAYOUT_MOST_WORDS);
+    if (tri__type_check(type) != NULL)
+        abort();
+    /* As the macros do: the slots of a run are laid out for it at once. */
+    if (choose(choices, 2) == 0 && type->size - 1 < TRI__BITMAP_BYTES && type->tail == NULL)
+        type->run_tag = type;
+    world->types++;
+}
+
+/* Elements that fill up to so many bytes, and one more. */
+static size_t choose_count(struct choices *choices, const struct layout *layout)
+{
+    static const uint32_t limits[] = {64, TRI__BITMAP_BYTES, 4096, TRI__SMALL_MAX, MOST_BYTES};
+    size_t limit = limits[choose(choices, sizeof limits / sizeof *limits)];
+    const tri_type *type = &layout->type, *element = type->tail != NULL ? type->tail : type;
+
+    limit = limit > type->size ? limit - type->size : 0;
+    return choose(choices, limit / element->size + 2);
+}
+
+static void make_object(struct world *world, struct choices *choices)
+{
+    const struct layout *layout;
+
+    if (world->types == 0 || world->count == OBJECTS)
+        return;
+    layout = &world->layouts[choose(choices, world->types)];
+    if (!lay_out_object(&world->objects[world->count], layout, choose_count(choices, layout)))
+        return;
+    expect_whole(&world->objects[world->count]);
+    world->count++;
+}
+
+static void choose_range(struct choices *choices, size_t words, size_t *from, size_t *to)
+{
+    *from = choose(choices, words + 1);
+    *to = *from + choose(choices, words + 1 - *from);
+}
+
+static void walk_object(struct world *world, struct choices *choices)
+{
+    const struct laid_out *object;
+    size_t from, to;
+
+    if (world->count == 0)
+        return;
+    object = &world->objects[choose(choices, world->count)];
+    choose_range(choices, laid_out_words(object), &from, &to);
+    expect_range(object, from, to);
+}
+
+/* Steps, then goes on from elsewhere, twice. */
+static void walk_anything(struct world *world, struct choices *choices)
+{
+    struct laid_out range = {.base = NO_OBJECT};
+    struct tri__type_pointers it;
+    size_t words, at = 0;
+
+    if (world->types == 0)
+        return;
+    range.layout = &world->layouts[choose(choices, world->types)];
+    words = choose(choices, 10000);
+    range.bytes = words * TRI_WORD;
+    range.limit = range.tiled_to = NO_OBJECT + range.bytes;
+    it = tri__type_pointers_of_type(&range.layout->type, range.base, range.limit);
+    for (int turn = 0; turn < 2; turn++) {
+        size_t from, to;
+
+        for (uint64_t steps = choose(choices, 256); steps > 0; steps--) {
+            uintptr_t slot = tri__type_pointers_next(&it);
+            at = slot != 0 ? (slot - NO_OBJECT) / TRI_WORD + 1 : words;
+        }
+        choose_range(choices, words, &from, &to);
+        tri__type_pointers_fast_forward(&it, NO_OBJECT + from * TRI_WORD,
+                                        NO_OBJECT + to * TRI_WORD);
+        at = from > at ? from : at;
+        words = to;
+        expect_pointers(&range, "of_type, fast_forward", it, NO_OBJECT + at * TRI_WORD,
+                        NO_OBJECT + words * TRI_WORD);
+    }
+}
+
+static void step(struct world *world, struct choices *choices)
+{
+    switch (choose(choices, 8)) {
+    case 0:
+        make_type(world, choices);
+        break;
+    case 1:
+    case 2:
+        make_object(world, choices);
+        break;
+    case 3:
+    case 4:
+        walk_anything(world, choices);
+        break;
+    default:
+        walk_object(world, choices);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = input_of(data, size);
+    static struct world world;
+
+    world.types = world.count = 0;
+    laid_out_start(RESERVE);
+    for (int i = 0; i < STEPS && input.at < input.end; i++)
+        step(&world, &input.choices);
+    for (size_t i = 0; i < world.count; i++)
+        expect_whole(&world.objects[i]);
+    for (size_t i = 0; i < world.types; i++)
+        drop_layout(&world.layouts[i]);
+    return 0;
+}
