@@ -17,10 +17,17 @@ struct node {
     long key;
 };
 
+/* A flexible array is the one thing here that C++ does not know and that a program writes itself. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Wc99-extensions"
+#endif
 struct table {
     std::size_t length;
     node *entries[];
 };
+#pragma GCC diagnostic pop
 
 struct point {
     double x, y;
@@ -105,6 +112,15 @@ static int leave_by_return()
     return 0;
 }
 
+static int leave_nested_by_return()
+{
+    TRI_BLOCKING {
+        TRI_BLOCKING
+            return 4712;
+    }
+    return 0;
+}
+
 static void throw_out()
 {
     TRI_BLOCKING
@@ -115,6 +131,8 @@ static void throw_out()
 static void blocks()
 {
     check(leave_by_return() == 4711, "leaving a block by return");
+    tri_collect();
+    check(leave_nested_by_return() == 4712, "leaving nested blocks by return");
     tri_collect();
     try {
         throw_out();
@@ -146,8 +164,7 @@ static void threads()
 int main()
 {
     tri_config config = TRI_CONFIG_INIT;
-    tri_stats stats = {};
-    stats.size = sizeof stats;
+    tri_stats stats = TRI_STATS_INIT;
     check(tri_init(&config) == 0, "init");
     tri_store(&root, tree(12));
     stores();

@@ -50,6 +50,7 @@ script_tests += %D%/test_sanitizers.sh
 script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
 script_tests += %D%/test_type_compile.sh
+script_tests += %D%/test_warnings.sh
 
 # The parts of the example that can be tried alone.
 kvserver_parts =
@@ -87,6 +88,7 @@ EXTRA_DIST += %D%/smallest_program.c
 EXTRA_DIST += %D%/suite.h
 EXTRA_DIST += %D%/tsan.supp
 EXTRA_DIST += %D%/type_shapes.h
+EXTRA_DIST += %D%/warnings.c
 
 # Programs that must not compile.
 EXTRA_DIST += %D%/compile_fail/fixed_member_is_int.c

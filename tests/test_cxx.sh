@@ -25,7 +25,7 @@ export LD_LIBRARY_PATH="$built${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 # shellcheck disable=SC2046,SC2086
 for optimization in -O0 -O2; do
     echo "== $optimization"
-    $CXX -std=c++17 $optimization -Wall -Wextra -Wshadow -Wconversion -Wundef -Werror -pthread \
+    $CXX -std=c++17 $optimization -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror -pthread \
         -I"$TRI_SRCDIR/include" -o "$work/program" "$TRI_SRCDIR/tests/cxx_program.cc" "$library" \
         $("$PKG_CONFIG" --libs liburcu-bp)
     "$work/program"

@@ -33,61 +33,73 @@ TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t de
     TRI__STATIC_ASSERT(sizeof(*(slot)) == TRI_WORD,                                                \
                        "a barrier slot is one word: a pointer, or an integer that holds one")
 
-#define TRI__STORE(slot, value, order)                                                             \
+/* How the macros below are made: each argument is evaluated once, into `at`, `now` and `seen`,
+ * names that this expansion alone has. So the macros nest, and none shadows another's. */
+#define TRI__STORE(slot, value, order, at, now)                                                    \
     __extension__({                                                                                \
-        __typeof__(slot) tri__slot = (slot);                                                       \
-        __typeof__(*tri__slot) tri__value = (value);                                               \
-        TRI__CHECK_SLOT(tri__slot);                                                                \
+        __typeof__(slot) at = (slot);                                                              \
+        __typeof__(*at) now = (value);                                                             \
+        TRI__CHECK_SLOT(at);                                                                       \
         if (TRI__UNLIKELY(tri__self->barrier != TRI__BARRIER_IDLE))                                \
-            tri__store_slow((void *)tri__slot, (uintptr_t)tri__value);                             \
+            tri__store_slow((void *)at, (uintptr_t)now);                                           \
         else                                                                                       \
-            __atomic_store_n(tri__slot, tri__value, order);                                        \
+            __atomic_store_n(at, now, order);                                                      \
+    })
+
+#define TRI__INIT_STORE(slot, value, at, now)                                                      \
+    __extension__({                                                                                \
+        __typeof__(slot) at = (slot);                                                              \
+        __typeof__(*at) now = (value);                                                             \
+        TRI__CHECK_SLOT(at);                                                                       \
+        __atomic_store_n(at, now, TRI__STORE_ORDER);                                               \
+    })
+
+#define TRI__EXCHANGE(slot, value, at, now)                                                        \
+    __extension__({                                                                                \
+        __typeof__(slot) at = (slot);                                                              \
+        __typeof__(*at) now = (value);                                                             \
+        TRI__CHECK_SLOT(at);                                                                       \
+        TRI__UNLIKELY(tri__self->barrier != TRI__BARRIER_IDLE)                                     \
+            ? (__typeof__(*at))tri__exchange_slow((void *)at, (uintptr_t)now)                      \
+            : __atomic_exchange_n(at, now, __ATOMIC_ACQ_REL);                                      \
+    })
+
+#define TRI__COMPARE_EXCHANGE(slot, expected, desired, at, seen, now)                              \
+    __extension__({                                                                                \
+        __typeof__(slot) at = (slot);                                                              \
+        __typeof__(at) seen = (expected);                                                          \
+        __typeof__(*at) now = (desired);                                                           \
+        TRI__CHECK_SLOT(at);                                                                       \
+        TRI__UNLIKELY(tri__self->barrier != TRI__BARRIER_IDLE)                                     \
+            ? tri__compare_exchange_slow((void *)at, (void *)seen, (uintptr_t)now)                 \
+            : __atomic_compare_exchange_n(at, seen, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);   \
     })
 
 /* *slot = value, as a relaxed atomic store. */
-#define tri_store(slot, value) TRI__STORE(slot, value, TRI__STORE_ORDER)
+#define tri_store(slot, value)                                                                     \
+    TRI__STORE(slot, value, TRI__STORE_ORDER, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__now))
 
 /* *slot = value, as a release store: what was written before it is seen by a thread that loads
  * the pointer with acquire. */
-#define tri_store_release(slot, value) TRI__STORE(slot, value, __ATOMIC_RELEASE)
+#define tri_store_release(slot, value)                                                             \
+    TRI__STORE(slot, value, __ATOMIC_RELEASE, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__now))
 
 /* The first store into a zeroed slot of an object that this thread has allocated and no other has
  * seen yet. It needs no barrier at any time, and has none: while a mark is running such an object
  * is either white, and found by the scan of this thread's stack, or was born after that scan, and
  * then all that the thread can store in it is marked or about to be. */
 #define tri_init_store(slot, value)                                                                \
-    __extension__({                                                                                \
-        __typeof__(slot) tri__slot = (slot);                                                       \
-        __typeof__(*tri__slot) tri__value = (value);                                               \
-        TRI__CHECK_SLOT(tri__slot);                                                                \
-        __atomic_store_n(tri__slot, tri__value, TRI__STORE_ORDER);                                 \
-    })
+    TRI__INIT_STORE(slot, value, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__now))
 
 /* Stores `value` and returns what was there. Acquire and release. */
 #define tri_exchange(slot, value)                                                                  \
-    __extension__({                                                                                \
-        __typeof__(slot) tri__slot = (slot);                                                       \
-        __typeof__(*tri__slot) tri__value = (value);                                               \
-        TRI__CHECK_SLOT(tri__slot);                                                                \
-        TRI__UNLIKELY(tri__self->barrier != TRI__BARRIER_IDLE)                                     \
-            ? (__typeof__(*tri__slot))tri__exchange_slow((void *)tri__slot, (uintptr_t)tri__value) \
-            : __atomic_exchange_n(tri__slot, tri__value, __ATOMIC_ACQ_REL);                        \
-    })
+    TRI__EXCHANGE(slot, value, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__now))
 
 /* If *slot equals *expected, stores `desired` and returns true; else puts what was found into
  * *expected and returns false. Acquire and release; acquire on failure. Never fails spuriously. */
 #define tri_compare_exchange(slot, expected, desired)                                              \
-    __extension__({                                                                                \
-        __typeof__(slot) tri__slot = (slot);                                                       \
-        __typeof__(tri__slot) tri__expected = (expected);                                          \
-        __typeof__(*tri__slot) tri__value = (desired);                                             \
-        TRI__CHECK_SLOT(tri__slot);                                                                \
-        TRI__UNLIKELY(tri__self->barrier != TRI__BARRIER_IDLE)                                     \
-            ? tri__compare_exchange_slow((void *)tri__slot, (void *)tri__expected,                 \
-                                         (uintptr_t)tri__value)                                    \
-            : __atomic_compare_exchange_n(tri__slot, tri__expected, tri__value, 0,                 \
-                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);                     \
-    })
+    TRI__COMPARE_EXCHANGE(slot, expected, desired, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__seen),   \
+                          TRI__UNIQUE(tri__now))
 
 /* Copy or clear `bytes` bytes. `dst` is a range inside one object, one root, or a stack; `src` may
  * be any memory, and may overlap `dst` in tri_memmove. The barrier comes first; then whole words

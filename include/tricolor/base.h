@@ -25,6 +25,12 @@
 #define TRI_WORD 8u
 TRI__STATIC_ASSERT(sizeof(void *) == TRI_WORD, "tricolor needs 64-bit pointers");
 
+/* A name that no other expansion of a macro has: macros that declare something nest, and none
+ * shadows another. */
+#define TRI__UNIQUE(name) TRI__PASTE(name, __COUNTER__)
+#define TRI__PASTE(a, b) TRI__PASTE_EXPANDED(a, b)
+#define TRI__PASTE_EXPANDED(a, b) a##b
+
 #define TRI__LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define TRI__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

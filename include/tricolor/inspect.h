@@ -58,10 +58,21 @@ typedef struct tri_stats {
     tri_delay rounds; /* handshakes, from request to last answer; no thread is delayed by them */
 } tri_stats;
 
+/* C++17 knows no designators, and its compilers warn of fields that an initializer leaves out. */
+#ifdef __cplusplus
+#define TRI_STATS_INIT tri__stats_initial()
+static inline tri_stats tri__stats_initial(void)
+{
+    tri_stats stats = {};
+    stats.size = sizeof stats;
+    return stats;
+}
+#else
 #define TRI_STATS_INIT                                                                             \
     {                                                                                              \
         .size = sizeof(tri_stats)                                                                  \
     }
+#endif
 
 /* Fills *stats, up to stats->size bytes. 0, or -EINVAL for a size no version had. Any
  * thread; not a safepoint. Numbers of running threads are read while they change: each is

@@ -46,9 +46,10 @@ static inline void tri_safepoint(void)
  *
  * Blocks nest. Leave one by falling out at the end, break, goto or return; not by longjmp. The pair
  * of functions is for code that cannot be written as a block. */
-#define TRI_BLOCKING                                                                               \
-    for (int tri__blocking __attribute__((cleanup(tri__blocking_leave))) = tri__blocking_enter();  \
-         tri__blocking != 0; tri__blocking = 0)
+#define TRI_BLOCKING TRI__BLOCKING(TRI__UNIQUE(tri__blocking))
+#define TRI__BLOCKING(once)                                                                        \
+    for (int once __attribute__((cleanup(tri__blocking_leave))) = tri__blocking_enter();           \
+         once != 0; once = 0)
 
 TRI_API void tri_blocking_begin(void);
 TRI_API void tri_blocking_end(void);
