@@ -50,8 +50,7 @@ static void expect_oracle(const void *p, const tri_type *type, size_t bytes)
     look(p);
     ck_assert_uint_le(have_words, words);
     for (size_t i = 0; i < words; i++)
-        ck_assert_msg((i < have_words ? have[i] : 0) ==
-                          (i < asked && tri__layout_oracle(type, i)),
+        ck_assert_msg((i < have_words ? have[i] : 0) == (i < asked && tri__layout_oracle(type, i)),
                       "%zu bytes of %s, word %zu", bytes, type->name, i);
 }
 
@@ -142,10 +141,11 @@ START_TEST(arrays)
     expect_array(&tri_type_slice, 4, "4*100");
     expect_array(&tri_type_tree, 1000, "1000*110");
     expect_array(&tri_type_words_65, 100, "6500*1");
-    expect_array(&tri_type_blocks, 4, "100*1,100*0,100*1,100*0,100*1,100*0,100*1,100*0,"
-                                      "100*1,100*0,100*1,100*0,100*1,100*0,100*1,100*0,"
-                                      "100*1,100*0,100*1,100*0,100*1,100*0,100*1,100*0,"
-                                      "100*1,100*0,100*1,100*0,100*1,100*0,100*1,100*0");
+    expect_array(&tri_type_blocks, 4,
+                 "100*1,100*0,100*1,100*0,100*1,100*0,100*1,100*0,"
+                 "100*1,100*0,100*1,100*0,100*1,100*0,100*1,100*0,"
+                 "100*1,100*0,100*1,100*0,100*1,100*0,100*1,100*0,"
+                 "100*1,100*0,100*1,100*0,100*1,100*0,100*1,100*0");
     expect_array(&tri_type_ten_thousand, 3, "30000*1");
 }
 END_TEST

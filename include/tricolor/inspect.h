@@ -107,5 +107,15 @@ TRI_API const tri_type *tri_object_type(const void *p);
  * time in proportion to the object's size. Not a safepoint. */
 TRI_API size_t tri_pointer_mask(const void *p, uint8_t *mask, size_t max);
 
+/* Write text for people to the file descriptor `fd`: about the object that p points to or into
+ * (kind, slot, colour, layout, and 64 of its words around p with where each points), and about the
+ * span that p points into (kind, slots by colour, who holds it); or one line that says what p is
+ * instead. The format is not fixed. docs/debugging.md shows both.
+ *
+ * Any thread, a signal handler, or a debugger that has stopped the program: call
+ * tri_dump_object(p, 2). No locks, no malloc, not a safepoint. */
+TRI_API void tri_dump_object(const void *p, int fd);
+TRI_API void tri_dump_span(const void *p, int fd);
+
 TRI_END_DECLS
 #endif

@@ -2,7 +2,8 @@
 /* tri_pointer_mask: which words the collector reads, by the iterator it walks them with.
  *
  * Threads: any; RCU while the table of roots is looked at, else no locks. No safepoint, so that the
- * object cannot go away under the walk: the thread holds p, and no cycle ends without its answer. */
+ * object cannot go away under the walk: the thread holds p, and no cycle ends without its answer.
+ */
 #include <tricolor/inspect.h>
 
 #include <string.h>
@@ -21,8 +22,7 @@ struct mask {
 static void put_pointer(struct mask *mask, size_t word)
 {
     if (mask->words < mask->room)
-        memset(mask->bytes + mask->words, 0,
-               (word < mask->room ? word : mask->room) - mask->words);
+        memset(mask->bytes + mask->words, 0, (word < mask->room ? word : mask->room) - mask->words);
     if (word < mask->room)
         mask->bytes[word] = 1;
     mask->words = word + 1;

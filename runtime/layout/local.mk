@@ -4,6 +4,8 @@
 libtricolor_internal_la_SOURCES += %D%/bit_cursor.c
 libtricolor_internal_la_SOURCES += %D%/bit_cursor.h
 libtricolor_internal_la_SOURCES += %D%/bits.h
+libtricolor_internal_la_SOURCES += %D%/dump.c
+libtricolor_internal_la_SOURCES += %D%/dump.h
 libtricolor_internal_la_SOURCES += %D%/heap_bits.c
 libtricolor_internal_la_SOURCES += %D%/heap_bits.h
 libtricolor_internal_la_SOURCES += %D%/oracle.c
