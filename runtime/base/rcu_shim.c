@@ -83,12 +83,25 @@ static void run_callback(struct rcu_head *opaque)
     tri__tsan_release(&callbacks_done);
 }
 
+/* LeakSanitizer's, in programs that are built with it; the library need not be. */
+extern void __lsan_ignore_object(const void *object) __attribute__((weak));
+
+/* A program may end before a callback has run. LeakSanitizer finds its way along liburcu's queue up
+ * to the first head in memory that is not malloc's (a mutator's), and would call those behind it
+ * leaks. */
+static void tell_leak_checker(const struct tri__rcu_head *head)
+{
+    if (__lsan_ignore_object != NULL)
+        __lsan_ignore_object(head);
+}
+
 void tri__rcu_call(struct tri__rcu_head *head, void (*function)(struct tri__rcu_head *))
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     int status = pthread_once(&once, start_callback_thread);
     TRI__ASSERT(status == 0);
     head->function = function;
+    tell_leak_checker(head);
     tri__tsan_release(&writes_done);
     tri__tsan_release(head); /* pairs with the acquire in run_callback */
     urcu_bp_call_rcu((struct rcu_head *)head, run_callback);
