@@ -122,7 +122,8 @@ bool tri__buffers_close(void)
 static size_t take_entries_locked(struct tri__buffer *buffer, tri__buffer_take *take,
                                   void *argument)
 {
-    uint32_t count = tri__load_acquire(&buffer->count); /* acq <- rel in tri__buffer_push() */
+    /* acq <- rel in tri__buffer_push(), tri__buffer_publish() */
+    uint32_t count = tri__load_acquire(&buffer->count);
     uint32_t first = buffer->drained;
 
     for (uint32_t i = first; i < count; i++)
@@ -149,7 +150,9 @@ static void overflow_value(uintptr_t value)
     pthread_mutex_unlock(&drain_lock);
 }
 
-void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value)
+/* Gives the thread an empty buffer for its own; without memory for one its own is emptied. false:
+ * it has none. */
+static bool exchange(struct tri__writer *writer)
 {
     struct tri__buffer *old = writer->buffer, *fresh = take_empty();
 
@@ -163,10 +166,22 @@ void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value)
     } else if (old != &nobody) {
         empty_in_place(old);
     } else {
-        overflow_value(value);
-        return;
+        return false;
     }
-    tri__buffer_push(writer, value);
+    return true;
+}
+
+void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value)
+{
+    if (exchange(writer))
+        tri__buffer_push(writer, value);
+    else
+        overflow_value(value);
+}
+
+uintptr_t *tri__buffer_reserve_slow(struct tri__writer *writer)
+{
+    return exchange(writer) ? writer->buffer->entries : NULL;
 }
 
 void tri__buffer_surrender(struct tri__writer *writer)

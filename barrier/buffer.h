@@ -47,6 +47,11 @@ void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase,
  * memory for a buffer the old one is emptied by marking what it holds (tri__overflow_note). */
 void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value);
 
+/* Exchanges the thread's buffer, if what room it has left is too little, and returns where the
+ * empty one's entries begin; without memory for one the old one is emptied as above. NULL: there is
+ * no memory, and the thread has no buffer yet: each value has to be pushed. */
+uintptr_t *tri__buffer_reserve_slow(struct tri__writer *writer);
+
 /* Hands a value to the markers. Producer only. */
 static inline void tri__buffer_push(struct tri__writer *writer, uintptr_t value)
 {
@@ -59,6 +64,29 @@ static inline void tri__buffer_push(struct tri__writer *writer, uintptr_t value)
     }
     tri__store_relaxed(&buffer->entries[count], value);
     tri__store_release(&buffer->count, count + 1); /* rel -> acq in take_entries_locked() */
+}
+
+#define TRI__BUFFER_BATCH 64u
+
+/* Appending many at once: where up to `most` entries go, of which none is seen before
+ * tri__buffer_publish() says where they end. `most` is at most TRI__BUFFER_BATCH. What is left of a
+ * buffer with less room goes unused. Producer only. */
+static inline uintptr_t *tri__buffer_reserve(struct tri__writer *writer, uint32_t most)
+{
+    struct tri__buffer *buffer = writer->buffer;
+    uint32_t count = buffer->count;
+
+    if (TRI__UNLIKELY(TRI__BUFFER_ENTRIES - count < most))
+        return tri__buffer_reserve_slow(writer);
+    return &buffer->entries[count];
+}
+
+static inline void tri__buffer_publish(struct tri__writer *writer, const uintptr_t *end)
+{
+    struct tri__buffer *buffer = writer->buffer;
+
+    /* rel -> acq in take_entries_locked() */
+    tri__store_release(&buffer->count, (uint32_t)(end - buffer->entries));
 }
 
 /* Shades a value: NULL is dropped here, all else is the markers' business. */
@@ -84,6 +112,8 @@ static inline void tri__shade_new(struct tri__writer *writer, uintptr_t value)
 /* The calling thread, which is attached if need be; NULL when no mark is running for it. */
 static inline struct tri__writer *tri__shading_writer(void)
 {
+    if (TRI__LIKELY(tri__self->barrier == TRI__BARRIER_IDLE))
+        return NULL;
     if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
         tri__heap.hooks.attach();
     return tri__self->barrier == TRI__BARRIER_IDLE ? NULL : (struct tri__writer *)tri__self;

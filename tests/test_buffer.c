@@ -178,6 +178,51 @@ START_TEST(forgetting)
 }
 END_TEST
 
+/* ---- many at once ---- */
+
+static uintptr_t *append_range(uintptr_t *end, uintptr_t first, uintptr_t last)
+{
+    for (uintptr_t value = first; value < last; value++)
+        tri__store_relaxed(end++, value);
+    return end;
+}
+
+/* What is reserved is not there before it is published, and then as much as there is. */
+START_TEST(batches)
+{
+    uintptr_t *end;
+    start();
+    push_range(1, 5);
+    end = append_range(tri__buffer_reserve(&writer, TRI__BUFFER_BATCH), 5, 40);
+    drain_writer();
+    check_taken(1, 5);
+    tri__buffer_publish(&writer, end);
+    drain_writer();
+    check_taken(5, 40);
+    tri__buffer_publish(&writer, tri__buffer_reserve(&writer, 3));
+    ck_assert_uint_eq(drain_writer(), 0);
+}
+END_TEST
+
+/* The last entries of a buffer are used; with one less than needed it is given away as it is. */
+START_TEST(batches_at_the_end_of_a_buffer)
+{
+    for (uint32_t left = 0; left < 4; left++) {
+        uintptr_t *at;
+        start();
+        push_range(1, 1 + FULL - left);
+        at = tri__buffer_reserve(&writer, 3);
+        ck_assert_ptr_nonnull(at);
+        ck_assert_uint_eq(tri__buffers_full(), left < 3);
+        tri__buffer_publish(&writer, append_range(at, 1 + FULL - left, 4 + FULL - left));
+        ck_assert_uint_eq(drain_full(), left < 3 ? FULL - left : 0);
+        drain_writer();
+        check_taken(1, 4 + FULL - left);
+        tri__buffer_reset(&writer);
+    }
+}
+END_TEST
+
 static unsigned dones;
 
 static void done(void *argument)
@@ -395,6 +440,45 @@ START_TEST(a_writer_that_never_had_a_buffer)
 }
 END_TEST
 
+/* Batches: none for who has no buffer; else what the buffer holds is marked to make room. */
+START_TEST(batches_without_memory)
+{
+    if (IS_SANITIZED)
+        return;
+    start();
+    make_objects();
+    tri__buffers_open();
+    forbid_memory();
+    ck_assert_ptr_null(tri__buffer_reserve(&writer, 1));
+}
+END_TEST
+
+START_TEST(batches_without_more_memory)
+{
+    uintptr_t *end;
+    if (IS_SANITIZED)
+        return;
+    start();
+    make_objects();
+    tri__buffers_open();
+    tri__shade(&writer, objects[0]);
+    forbid_memory();
+    for (int i = 1; i + 64 <= ROOM; i += 64) {
+        end = tri__buffer_reserve(&writer, 64);
+        ck_assert_ptr_nonnull(end);
+        for (int k = 0; k < 64; k++)
+            tri__store_relaxed(end++, objects[i + k]);
+        tri__buffer_publish(&writer, end);
+    }
+    ck_assert_uint_ge(count_black(), ROOM - 18 * FULL);
+    while (tri__buffer_drain_full(mark_entry, NULL) != 0)
+        continue;
+    tri__buffer_drain_writer(&writer, mark_entry, NULL);
+    ck_assert_uint_ge(count_black(), (ROOM - 1) / 64 * 64 + 1);
+    ck_assert(tri__overflow_take());
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("buffer");
@@ -409,6 +493,8 @@ int main(int argc, char **argv)
     tcase_add_test(one, a_buffer_drained_in_two_places);
     tcase_add_test(one, surrendering);
     tcase_add_test(one, forgetting);
+    tcase_add_test(one, batches);
+    tcase_add_test(one, batches_at_the_end_of_a_buffer);
     tcase_add_test(one, stamps);
     tcase_add_test(one, bounds);
     suite_add_tcase(suite, one);
@@ -419,6 +505,8 @@ int main(int argc, char **argv)
 
     tcase_add_test(memory, without_memory_objects_are_marked_at_once);
     tcase_add_test(memory, closed_buffers_mark_nothing);
+    tcase_add_test(memory, batches_without_memory);
+    tcase_add_test(memory, batches_without_more_memory);
     tcase_add_test(memory, a_writer_that_never_had_a_buffer);
     suite_add_tcase(suite, memory);
     return run_suite(suite);
