@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Bulk barriers, and the copies that go with them.
  *
- * The range is walked by its layout: in the heap the object's, elsewhere that of the root that
- * holds it; memory that is neither (a stack, malloc) has no barrier. All of it is shaded before the
- * first word is overwritten, and there is no safepoint until the last one is [inv.barrier.window].
- * While a mark is running words are copied one by one as relaxed atomics, because markers read them
- * at the same time; while none is, nobody else may be reading but the program itself. */
+ * A range is walked by its layout (barrier/range.h), 64 words at a step, and what they hold goes
+ * into the thread's buffer, published once a step. All of it is shaded before the first word is
+ * overwritten, and there is no safepoint until the last one is [inv.barrier.window].
+ * While a mark is running, words that markers read are moved one by one as relaxed atomics; while
+ * none is, or where there are no pointers, nobody may be reading but the program itself. */
 #include "barrier/bulk.h"
 
 #include <string.h>
@@ -14,152 +14,249 @@
 #include <tricolor/barrier.h>
 
 #include "barrier/buffer.h"
+#include "barrier/range.h"
+#include "barrier/word_copy.h"
 #include "base/fatal.h"
-#include "heap/object.h"
 
-static tri__root_pointers *root_pointers;
+/* --- shading ---------------------------------------------------------------------------------- */
 
-void tri__bulk_init(tri__root_pointers *function)
+/* Appends what the words of `mask` hold; NULLs are overwritten by what follows. */
+static uintptr_t *append_some(uintptr_t *end, const uintptr_t *words, uint64_t mask)
 {
-    root_pointers = function;
-}
+    for (; mask != 0; mask &= mask - 1) {
+        uintptr_t value = tri__load_relaxed(&words[__builtin_ctzll(mask)]);
 
-static void check_aligned(uintptr_t dst, uintptr_t src, size_t bytes)
-{
-    if (((dst | src | bytes) & (TRI_WORD - 1)) != 0)
-        tri__fatal("bulk barrier on a range that is not made of whole words: "
-                   "dst %p, src %p, %zu bytes; "
-                   "copy objects that hold pointers word by word, at word addresses",
-                   (void *)dst, (void *)src, bytes);
-}
-
-static void check_inside(const struct tri__ref *ref, uintptr_t dst, size_t bytes)
-{
-    uintptr_t limit = tri__ref_limit(ref);
-
-    if (bytes > limit - dst)
-        tri__fatal("bulk barrier on a range that leaves its object: %zu bytes at %p, "
-                   "but the object at %p ends after %zu bytes; copy object by object",
-                   bytes, (void *)dst, (void *)ref->base, (size_t)(limit - ref->base));
-}
-
-/* The pointer words of a range that is about to be written. */
-static struct tri__type_pointers range_pointers(uintptr_t dst, uintptr_t src, size_t bytes)
-{
-    struct tri__type_pointers it;
-    struct tri__ref ref;
-
-    if (!tri__in_heap(dst)) {
-        it = root_pointers(dst, bytes);
-        if (it.mask != 0 || it.type != NULL)
-            check_aligned(dst, src, bytes);
-        return it;
+        tri__store_relaxed(end, value);
+        end += value != 0;
     }
-    if (!tri__resolve(dst, &ref))
-        tri__fatal("bulk barrier on heap memory that is no object: %p; "
-                   "it was freed, or the pointer is wild",
-                   (void *)dst);
-    check_inside(&ref, dst, bytes);
-    if (tri__ref_is_leaf(&ref))
-        return tri__type_pointers_none();
-    check_aligned(dst, src, bytes);
-    it = tri__type_pointers_of_ref(&ref);
-    if (dst != ref.base || dst + bytes != tri__ref_limit(&ref))
-        tri__type_pointers_fast_forward(&it, dst, dst + bytes);
-    return it;
+    return end;
 }
 
-static void shade_range(struct tri__writer *writer, uintptr_t dst, uintptr_t src, size_t bytes,
-                        bool old)
+/* The same for 64 words that all are pointers. */
+static uintptr_t *append_all(uintptr_t *end, const uintptr_t *words)
 {
-    struct tri__type_pointers it = range_pointers(dst, src, bytes);
-    uintptr_t slot;
+    for (unsigned i = 0; i < 64; i++) {
+        uintptr_t value = tri__load_relaxed(&words[i]);
 
-    while ((slot = tri__type_pointers_next(&it)) != 0) {
-        if (old)
-            tri__shade_old(writer, tri__load_relaxed((uintptr_t *)slot));
-        if (src != 0)
-            tri__shade_new(writer, tri__load_relaxed((uintptr_t *)(src + (slot - dst))));
+        tri__store_relaxed(end, value);
+        end += value != 0;
     }
+    return end;
 }
+
+/* Without memory for a buffer. */
+static void push_each(struct tri__writer *writer, const uintptr_t *words, uint64_t mask)
+{
+    for (; mask != 0; mask &= mask - 1)
+        tri__shade(writer, tri__load_relaxed(&words[__builtin_ctzll(mask)]));
+}
+
+static void shade_window(struct tri__writer *writer, const uintptr_t *words, uint64_t mask)
+{
+    uintptr_t *end = tri__buffer_reserve(writer, (uint32_t)__builtin_popcountll(mask));
+
+    if (TRI__UNLIKELY(end == NULL))
+        push_each(writer, words, mask);
+    else if (mask == UINT64_MAX)
+        tri__buffer_publish(writer, append_all(end, words));
+    else
+        tri__buffer_publish(writer, append_some(end, words, mask));
+}
+
+/* What the words hold that lie `offset` bytes behind the iterator's. */
+static void shade_words(struct tri__writer *writer, struct tri__type_pointers it, uintptr_t offset)
+{
+    do {
+        if (it.mask != 0)
+            shade_window(writer, (const uintptr_t *)(it.address + offset), it.mask);
+    } while (tri__type_pointers_advance_slow(&it));
+}
+
+static bool has_pointers(const struct tri__type_pointers *it)
+{
+    return it->mask != 0 || it->type != NULL;
+}
+
+/* Words that are so far from each other are alike all over the range: pointers, or not. */
+static bool repeats_after(const struct tri__type_pointers *it, size_t bytes)
+{
+    return it->type != NULL && it->type->tail == NULL && bytes % it->type->size == 0;
+}
+
+/* Elements that move within their array: of what comes to lie in the range most lay in it before,
+ * and is shaded as an old value. A value that another thread has stored in between is not, but that
+ * thread has shaded it as its new one. */
+static void leave_old_out(struct tri__type_pointers *it, const struct tri__range *range)
+{
+    uintptr_t up = range->dst - range->src, down = range->src - range->dst;
+    uintptr_t end = range->dst + range->bytes;
+
+    if (up < range->bytes && repeats_after(it, up))
+        tri__type_pointers_fast_forward(it, range->dst, range->dst + up);
+    else if (down < range->bytes && repeats_after(it, down))
+        tri__type_pointers_fast_forward(it, end - down, end);
+}
+
+static void shade_both(struct tri__writer *writer, const struct tri__range *range,
+                       struct tri__type_pointers it)
+{
+    if (!tri__fault(TRI__FAULT_DROP_OLD)) {
+        shade_words(writer, it, 0);
+        if (range->src != 0)
+            leave_old_out(&it, range);
+    }
+    if (range->src != 0 && !tri__fault(TRI__FAULT_DROP_NEW))
+        shade_words(writer, it, range->src - range->dst);
+}
+
+/* --- the barrier alone ------------------------------------------------------------------------ */
+
+/* Debug builds hold ranges against the rules while no mark is running, too. */
+#ifdef TRI__DEBUG
+static const bool always_checked = true;
+#else
+static const bool always_checked = false;
+#endif
 
 void tri_bulk_barrier_pre_write(void *dst, const void *src, size_t bytes)
 {
+    struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes, "tri_bulk_barrier_pre_write"};
     struct tri__writer *writer = tri__shading_writer();
 
-    check_aligned((uintptr_t)dst, (uintptr_t)src, bytes);
-    if (writer != NULL && bytes != 0)
-        shade_range(writer, (uintptr_t)dst, (uintptr_t)src, bytes, true);
+    tri__range_check_words(&range);
+    if (bytes == 0)
+        return;
+    if (always_checked)
+        tri__range_check_all(&range);
+    if (writer != NULL)
+        shade_both(writer, &range, tri__range_pointers(&range));
 }
 
 void tri_bulk_barrier_pre_write_src_only(void *dst, const void *src, size_t bytes)
 {
+    struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes,
+                               "tri_bulk_barrier_pre_write_src_only"};
     struct tri__writer *writer = tri__shading_writer();
 
-    check_aligned((uintptr_t)dst, (uintptr_t)src, bytes);
-    if (writer != NULL && bytes != 0)
-        shade_range(writer, (uintptr_t)dst, (uintptr_t)src, bytes, false);
+    tri__range_check_words(&range);
+    if (bytes == 0)
+        return;
+    if (always_checked) {
+        tri__range_check_all(&range);
+        tri__range_check_zero(&range);
+    }
+    if (writer != NULL && src != NULL && !tri__fault(TRI__FAULT_DROP_NEW))
+        shade_words(writer, tri__range_pointers(&range), range.src - range.dst);
 }
 
-static bool word_range(const void *dst, const void *src, size_t bytes)
+/* --- copies ----------------------------------------------------------------------------------- */
+
+/* Nobody may be changing the phase, or reading what has no pointers: memmove and memset then. */
+static void move_shaded(struct tri__writer *writer, const struct tri__range *range,
+                        struct tri__type_pointers it)
 {
-    return (((uintptr_t)dst | (uintptr_t)src | bytes) & (TRI_WORD - 1)) == 0;
+    if (!has_pointers(&it)) {
+        memmove((void *)range->dst, (const void *)range->src, range->bytes);
+        return;
+    }
+    shade_both(writer, range, it);
+    tri__move_words((uintptr_t *)range->dst, (const uintptr_t *)range->src,
+                    range->bytes / TRI_WORD);
 }
 
-static void copy_words_up(uintptr_t *dst, const uintptr_t *src, size_t words)
+static void move(void *dst, const void *src, size_t bytes, const char *call)
 {
-    /* release: as tri_store; free on x86-64 */
-    for (size_t i = 0; i < words; i++)
-        tri__store_release(&dst[i], tri__load_relaxed(&src[i]));
-}
+    struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes, call};
+    struct tri__writer *writer = tri__shading_writer();
 
-static void copy_words_down(uintptr_t *dst, const uintptr_t *src, size_t words)
-{
-    for (size_t i = words; i-- > 0;)
-        tri__store_release(&dst[i], tri__load_relaxed(&src[i]));
-}
-
-static void move_words(void *dst, const void *src, size_t bytes)
-{
-    if ((uintptr_t)dst - (uintptr_t)src < bytes)
-        copy_words_down(dst, src, bytes / TRI_WORD);
+    if (bytes == 0)
+        return;
+    if (always_checked || writer != NULL)
+        tri__range_check_src(&range);
+    if (always_checked)
+        tri__range_check_all(&range);
+    if (writer == NULL)
+        memmove(dst, src, bytes);
     else
-        copy_words_up(dst, src, bytes / TRI_WORD);
+        move_shaded(writer, &range, tri__range_pointers(&range));
 }
 
 void tri_memmove(void *dst, const void *src, size_t bytes)
 {
-    struct tri__writer *writer = tri__shading_writer();
-
-    if (bytes == 0)
-        return;
-    if (writer != NULL)
-        shade_range(writer, (uintptr_t)dst, (uintptr_t)src, bytes, true);
-    if (writer != NULL && word_range(dst, src, bytes))
-        move_words(dst, src, bytes);
-    else
-        memmove(dst, src, bytes); /* no mark is running, or the range holds no pointers */
+    move(dst, src, bytes, "tri_memmove");
 }
 
 void tri_memcpy(void *dst, const void *src, size_t bytes)
 {
-    tri_memmove(dst, src, bytes);
+    move(dst, src, bytes, "tri_memcpy");
+}
+
+static void clear_shaded(struct tri__writer *writer, const struct tri__range *range)
+{
+    struct tri__type_pointers it = tri__range_pointers(range);
+
+    if (!has_pointers(&it)) {
+        memset((void *)range->dst, 0, range->bytes);
+        return;
+    }
+    shade_both(writer, range, it);
+    tri__clear_words((uintptr_t *)range->dst, range->bytes / TRI_WORD);
 }
 
 void tri_memclr(void *dst, size_t bytes)
 {
+    struct tri__range range = {(uintptr_t)dst, 0, bytes, "tri_memclr"};
     struct tri__writer *writer = tri__shading_writer();
 
     if (bytes == 0)
         return;
-    if (writer != NULL)
-        shade_range(writer, (uintptr_t)dst, 0, bytes, true);
-    if (writer == NULL || !word_range(dst, NULL, bytes)) {
+    if (always_checked)
+        tri__range_check_all(&range);
+    if (writer == NULL)
         memset(dst, 0, bytes);
+    else
+        clear_shaded(writer, &range);
+}
+
+/* --- elements --------------------------------------------------------------------------------- */
+
+static size_t bytes_of(const tri_type *type, size_t n)
+{
+    size_t bytes;
+
+    if (type->tail != NULL)
+        tri__fatal("tri_copy_array: %s is flexible, so there are no arrays of it; use tri_memmove",
+                   type->name == NULL ? "the type" : type->name);
+    if (__builtin_mul_overflow(type->size, n, &bytes))
+        tri__fatal("tri_copy_array: %zu elements of %zu bytes are more than there is memory; the "
+                   "number was computed wrongly, it may be negative",
+                   n, type->size);
+    return bytes;
+}
+
+static void copy_shaded(struct tri__writer *writer, const struct tri__range *range,
+                        const tri_type *type)
+{
+    tri__range_check_src(range);
+    move_shaded(writer, range, tri__range_pointers_of_type(range, type));
+}
+
+void tri_copy_array(void *dst, const void *src, const tri_type *type, size_t n)
+{
+    struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes_of(type, n), "tri_copy_array"};
+    struct tri__writer *writer = tri__shading_writer();
+
+    if (range.bytes == 0)
         return;
+    if (always_checked) {
+        tri__range_check_src(&range);
+        tri__range_check_all(&range);
+        tri__range_check_elements(&range, type);
     }
-    for (size_t i = 0; i < bytes / TRI_WORD; i++)
-        tri__store_relaxed((uintptr_t *)dst + i, (uintptr_t)0);
+    if (writer == NULL)
+        memmove(dst, src, range.bytes);
+    else
+        copy_shaded(writer, &range, type);
 }
 
 /* The new array is this thread's alone, so its copy needs no other barrier than any copy. */
@@ -169,6 +266,6 @@ void *tri_grow(const void *p, const tri_type *elem, size_t old_n, size_t new_n)
     size_t kept = old_n < new_n ? old_n : new_n;
 
     if (grown != NULL && p != NULL && kept != 0)
-        tri_memcpy(grown, p, kept * elem->size);
+        tri_copy_array(grown, p, elem, kept);
     return grown;
 }

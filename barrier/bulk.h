@@ -3,12 +3,19 @@
 #ifndef TRI__BARRIER_BULK_H
 #define TRI__BARRIER_BULK_H
 
-#include "layout/type_pointers.h"
+#include "layout/type.h"
 
-/* The pointer words of [address, address + bytes) if a root holds the range; else nothing. */
-typedef struct tri__type_pointers tri__root_pointers(uintptr_t address, size_t bytes);
+/* Memory that is a root: [base, limit), elements of `type`. */
+struct tri__root_range {
+    uintptr_t base;
+    uintptr_t limit;
+    const tri_type *type;
+};
+
+/* The first root that has a byte of [from, to); false if there is none. */
+typedef bool tri__find_root(uintptr_t from, uintptr_t to, struct tri__root_range *found);
 
 /* Before the first barrier. */
-void tri__bulk_init(tri__root_pointers *root_pointers);
+void tri__bulk_init(tri__find_root *find_root);
 
 #endif

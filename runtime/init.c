@@ -94,7 +94,7 @@ static int start_floors(const struct tri__options *options)
         return error;
     error = tri__mutators_init();
     if (error == 0) {
-        tri__bulk_init(tri__root_pointers_of);
+        tri__bulk_init(tri__root_find);
         tri__pace_init(options->gc_percent, options->memory_limit);
         tri__trace_init(options);
         error = tri__collector_start(options->markers, tri__trace_cycle);

@@ -13,6 +13,7 @@
 #define TRICOLOR_BARRIER_H
 
 #include <tricolor/fast.h>
+#include <tricolor/type.h>
 
 TRI_BEGIN_DECLS
 
@@ -101,19 +102,59 @@ TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t de
     TRI__COMPARE_EXCHANGE(slot, expected, desired, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__seen),   \
                           TRI__UNIQUE(tri__now))
 
-/* Copy or clear `bytes` bytes. `dst` is a range inside one object, one root, or a stack; `src` may
- * be any memory, and may overlap `dst` in tri_memmove. The barrier comes first; then whole words
- * are copied atomically. In an object that holds pointers, addresses and size must be multiples of
- * the word: anything else is fatal, as is a range that leaves its object. */
+/* --- ranges ---------------------------------------------------------------------------------
+ *
+ * A range that is written lies inside one object, anywhere in it, or inside one root
+ * (tricolor/root.h), or in memory that is neither: a stack, malloc's. Where there are pointers,
+ * both addresses and the size are multiples of the word. What is read may be any memory.
+ *
+ * While no mark is running for the thread each costs one test, and then runs as memmove or memset
+ * does. While one runs, what is overwritten and what takes its place is shaded first, by the layout
+ * of the object or root, and then whole words are moved one by one, so that the collector sees
+ * either the old or the new word. That is no promise to other threads of the program: who reads
+ * what another one moves needs a lock.
+ * None is a safepoint, however long the range: a thread that moves very much during a mark holds
+ * the cycle up for as long as that takes (not other threads), and until its next safepoint the
+ * buffers may take twice the range's size. If that is too much, move it in parts, with
+ * tri_safepoint() between them.
+ *
+ * Fatal, with the range, the object or root and its type in the message: a dst of NULL, a range
+ * that leaves its object or root or goes past the end of memory, a dst in the heap where no object
+ * is (freed, or wild), a range that is not made of whole words where there are pointers. This is
+ * looked at while a mark is running for the thread, and in a library configured with --enable-debug
+ * at any time; there, src must not leave its object either. A range of no bytes is never looked
+ * at. */
+
+/* Copies `bytes` bytes; the ranges may overlap, in both functions. */
 TRI_API void tri_memmove(void *dst, const void *src, size_t bytes);
 TRI_API void tri_memcpy(void *dst, const void *src, size_t bytes);
+
+/* Sets `bytes` bytes to zero. */
 TRI_API void tri_memclr(void *dst, size_t bytes);
+
+/* Copies n whole elements of `type`, which is not flexible, between arrays of them (or into a
+ * larger value that has them inside); the ranges may overlap. Faster than tri_memmove while a mark
+ * is running, because the type says where the pointers are and the object is not asked. Therefore
+ * nobody notices a wrong type, or a range that leaves its object, but a library configured with
+ * --enable-debug, for which both are fatal. */
+TRI_API void tri_copy_array(void *dst, const void *src, const tri_type *type, size_t n);
+
+/* The same by type name; dst and src are pointers to T. */
+#define tri_copy(T, dst, src, n)                                                                   \
+    __extension__({                                                                                \
+        T *tri__dst = (dst);                                                                       \
+        const T *tri__src = (src);                                                                 \
+        tri_copy_array(tri__dst, tri__src, &tri_type_##T, (n));                                    \
+    })
 
 /* The barrier alone, for code that moves the memory itself right afterwards, with no safepoint in
  * between: shades every pointer of [dst, dst + bytes) that is about to be overwritten, and every
  * pointer that will take its place from [src, src + bytes). src == NULL: the range is about to be
- * cleared. The _src_only form is for a dst known to hold only zeroes. Misaligned or object-crossing
- * ranges are fatal. A range on a stack needs no barrier and gets none. */
+ * cleared. The _src_only form is for a dst known to hold only zeroes where its pointers are; with
+ * --enable-debug anything else is fatal. Addresses and size must be multiples of the word wherever
+ * the range lies: that is looked at always, the other rules as above.
+ * Who moves the memory while a mark is running must not tear words (no plain memmove): the
+ * collector may be reading them. */
 TRI_API void tri_bulk_barrier_pre_write(void *dst, const void *src, size_t bytes);
 TRI_API void tri_bulk_barrier_pre_write_src_only(void *dst, const void *src, size_t bytes);
 

@@ -112,6 +112,11 @@ static void delete_locked(size_t at)
     replace_locked(fresh);
 }
 
+static bool is_removed(const struct root *root)
+{
+    return tri__load_relaxed(&root->limit) == root->base;
+}
+
 static struct tri__type_pointers root_words(const struct root *root)
 {
     uintptr_t limit = tri__load_relaxed(&root->limit); /* not a whole word's only if leaf */
@@ -252,28 +257,26 @@ void tri__roots_scan(tri__buffer_take *take, void *argument)
     tri__rcu_unlock();
 }
 
-struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes)
+/* The table may be replaced as soon as this returns; the root itself is there as long as the caller
+ * keeps it. */
+bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found)
 {
-    struct tri__type_pointers it = tri__type_pointers_none();
     struct table *roots;
     size_t at;
+    bool is_there;
 
     tri__rcu_lock();
     roots = current_table();
-    at = find_root(roots, address);
-    if (at < roots->count && roots->roots[at].base <= address) {
-        if (bytes > roots->roots[at].limit - address)
-            tri__fatal("bulk barrier on a range that leaves its root: %zu bytes at %p, "
-                       "but the root at %p ends after %zu bytes",
-                       bytes, (void *)address, (void *)roots->roots[at].base,
-                       (size_t)(roots->roots[at].limit - roots->roots[at].base));
-        it = root_words(&roots->roots[at]);
-        /* Whole words: if the range is not made of them, that is for the caller to complain of. */
-        tri__type_pointers_fast_forward(&it, address & ~(uintptr_t)(TRI_WORD - 1),
-                                (address + bytes + TRI_WORD - 1) & ~(uintptr_t)(TRI_WORD - 1));
-    }
+    at = find_root(roots, from);
+    while (at < roots->count && is_removed(&roots->roots[at]))
+        at++;
+    is_there = at < roots->count && roots->roots[at].base < to;
+    if (is_there)
+        *found = (struct tri__root_range){roots->roots[at].base,
+                                          tri__load_relaxed(&roots->roots[at].limit),
+                                          roots->roots[at].type};
     tri__rcu_unlock();
-    return it;
+    return is_there;
 }
 
 bool tri__root_pointers_around(uintptr_t address, uintptr_t *base, struct tri__type_pointers *it)

@@ -8,14 +8,15 @@
 #define TRI__MUTATOR_ROOTS_H
 
 #include "barrier/buffer.h"
+#include "barrier/bulk.h"
 #include "layout/type_pointers.h"
 
 /* Gives `take` what every root holds, NULL left out. Any thread. */
 void tri__roots_scan(tri__buffer_take *take, void *argument);
 void tri__handles_scan(tri__buffer_take *take, void *argument);
 
-/* For bulk barriers (barrier/bulk.h). */
-struct tri__type_pointers tri__root_pointers_of(uintptr_t address, size_t bytes);
+/* For bulk barriers: see tri__find_root. Any thread. */
+bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found);
 
 /* All pointer words of the range that holds `address`, and where it begins. false: none does. */
 bool tri__root_pointers_around(uintptr_t address, uintptr_t *base, struct tri__type_pointers *it);
