@@ -178,6 +178,46 @@ START_TEST(good_descriptors_are_not)
 }
 END_TEST
 
+/* Values that are right in one place and wrong in another. */
+static tri_type random_part(struct random *random, const tri_type *tail)
+{
+    static const size_t sizes[] = {0, 1, 8, 12, 16, 24};
+    static const uint32_t flags[] = {0, TRI_TYPE_LEAF, TRI_TYPE_FLEX, TRI_TYPE_BYTE_MASK,
+                                     TRI_TYPE_CONSERVATIVE, 1u << 31};
+
+    return (tri_type){
+        .size = sizes[random_below(random, 6)],
+        .ptr_bytes = sizes[random_below(random, 6)],
+        .gc_data = random_below(random, 4) ? (const char *)some_mask + random_below(random, 2) * 4
+                                           : NULL,
+        .flags = random_below(random, 2) ? flags[random_below(random, 3)]
+                                         : flags[random_below(random, 6)],
+        .tail = random_below(random, 2) ? tail : NULL,
+    };
+}
+
+/* The short way round the check lets nothing through that the check refuses, and is taken. */
+START_TEST(plain_descriptors_are_good_ones)
+{
+    struct random random = random_of(seed, 7);
+    unsigned plain[2] = {0, 0};
+
+    for (int i = 0; i < 200000; i++) {
+        tri_type last = random_part(&random, &tri_type_ptr), tail = random_part(&random, &last);
+        tri_type type = random_part(&random, &tail);
+
+        if (!tri__type_is_plain(&type))
+            continue;
+        ck_assert_ptr_eq(tri__type_check(&type), NULL);
+        ck_assert(type.ptr_bytes == 0 || tri__type_mask(&type) != NULL);
+        plain[type.tail != NULL]++;
+    }
+    ck_assert_uint_gt(plain[0], 100);
+    ck_assert_uint_gt(plain[1], 100);
+    ck_assert(tri__type_is_plain(&tri_type_vector)); /* flexible */
+}
+END_TEST
+
 static void prepare_a_bad_one(void)
 {
     static const tri_type type = {
@@ -204,6 +244,7 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, no_memory_for_a_mask);
     tcase_add_test(tcase, bad_descriptors_are_told);
     tcase_add_test(tcase, good_descriptors_are_not);
+    tcase_add_test(tcase, plain_descriptors_are_good_ones);
     tcase_add_test(tcase, a_bad_descriptor_is_fatal);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -38,14 +38,31 @@ static inline bool tri__type_wants_footer(const tri_type *type, size_t bytes)
     return bytes > TRI__BITMAP_BYTES && tri__type_is_pointerful(type);
 }
 
+static inline bool tri__type_part_is_plain(const tri_type *type, uint32_t flags)
+{
+    uintptr_t all = type->size | type->ptr_bytes | (uintptr_t)type->gc_data;
+
+    return type->flags == flags && all % TRI_WORD == 0 && type->ptr_bytes <= type->size &&
+           (type->gc_data != NULL || type->ptr_bytes == 0);
+}
+
+/* True only of a type that keeps all rules and whose mask, and its tail's, is there as bits. */
+static inline bool tri__type_is_plain(const tri_type *type)
+{
+    const tri_type *tail = type->tail;
+
+    if (TRI__LIKELY(tail == NULL))
+        return tri__type_part_is_plain(type, 0);
+    return tri__type_part_is_plain(type, TRI_TYPE_FLEX) && tail->tail == NULL &&
+           ((tail->flags == TRI_TYPE_LEAF && tail->ptr_bytes == 0) ||
+            tri__type_part_is_plain(tail, 0));
+}
+
 /* To be called before the first object of a type is laid out; cheap enough for each. Fatal for a
  * descriptor that breaks the rules; -ENOMEM if there is no memory for the type's mask, else 0. */
 static inline int tri__type_prepare(const tri_type *type)
 {
-    bool plain = type->flags == 0 && type->tail == NULL && type->ptr_bytes != 0;
-    bool whole = (type->size | type->ptr_bytes) % TRI_WORD == 0 && type->ptr_bytes <= type->size;
-
-    if (TRI__LIKELY(plain && whole && type->gc_data != NULL))
+    if (TRI__LIKELY(tri__type_is_plain(type)))
         return 0;
     return tri__type_prepare_slow(type);
 }
