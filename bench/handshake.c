@@ -3,9 +3,11 @@
  *
  *     handshake [blocked [running [cycles]]]
  *
- * Some threads allocate as fast as they can, many more sleep in TRI_BLOCKING, where the collector
- * answers for them. A cycle has four or more handshakes, of which two scan every stack. */
+ * Some threads allocate as fast as they can, which is what starts cycles; many more sleep in
+ * TRI_BLOCKING. A cycle has five or more handshakes. */
 #include "bench/bench.h"
+
+#include <unistd.h>
 
 #define CYCLES_MAX 100000
 #define BLOCKED_MAX 10000
@@ -87,6 +89,19 @@ static void await_sleepers(struct shared *shared, size_t count)
     }
 }
 
+/* The allocation of the running threads is what starts cycles. */
+static void await_cycles(size_t cycles)
+{
+    tri_stats stats = TRI_STATS_INIT;
+
+    TRI_BLOCKING {
+        do {
+            usleep(20000);
+            tri_stats_get(&stats);
+        } while (stats.cycles < cycles);
+    }
+}
+
 static void wake_sleepers(struct shared *shared)
 {
     pthread_mutex_lock(&shared->lock);
@@ -115,8 +130,7 @@ int main(int argc, char **argv)
     start(threads, blocked, sleep_in_block, &shared);
     await_sleepers(&shared, blocked);
     start(threads + blocked, running, allocate, &shared);
-    for (size_t i = 0; i < cycles; i++)
-        tri_collect();
+    await_cycles(cycles);
     __atomic_store_n(&shared.stop, 1, __ATOMIC_RELAXED);
     wake_sleepers(&shared);
     join(threads, blocked + running);
@@ -125,5 +139,7 @@ int main(int argc, char **argv)
     print_delay("a handshake", &stats.rounds);
     print_delay("a running thread: answering", &stats.delays[TRI_DELAY_HANDSHAKE]);
     print_delay("a running thread: scanning its stack", &stats.delays[TRI_DELAY_STACK]);
+    print_delay("a running thread: getting memory", &stats.delays[TRI_DELAY_REFILL]);
+    print_delay("a running thread: assisting", &stats.delays[TRI_DELAY_ASSIST]);
     return 0;
 }

@@ -48,6 +48,7 @@ static void safepoint(struct tri__cache *cache)
         tri__fatal("the heap was used inside TRI_BLOCKING; "
                    "the collector may be acting for the thread there: allocate before or after it");
     tri__handshake_answer(self);
+    tri__handshake_step_aside(self);
     tri__cache_report(cache);
     if (allocated != 0 && tri__pace_is_due())
         tri__cycle_request();

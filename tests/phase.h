@@ -17,8 +17,10 @@
 static inline void ask_all(enum tri__request what)
 {
     struct tri__handshake_report report;
-    TRI_BLOCKING
+    TRI_BLOCKING {
         tri__handshake(what, &report);
+        tri__handshake_settle(&report);
+    }
 }
 
 static inline struct tri__writer *own_writer(void)

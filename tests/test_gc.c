@@ -289,8 +289,8 @@ static void keep_line(const char *line, void *argument)
 }
 
 struct trace_line {
-    unsigned number, rounds, tid, threads, used;
-    double at, prepare, mark, h1, h2, h3, h4, sweep, slowest, before, after, goal, freed, marked;
+    unsigned number, rounds, tid, threads, asleep, used;
+    double asleep_ms, at, prepare, mark, h1, h2, h3, h4, sweep, slowest, before, after, goal, freed, marked;
     unsigned long objects, entries, full, assists;
     int end;
 };
@@ -301,12 +301,12 @@ static struct trace_line read_line(const char *line, const char *forced)
     struct trace_line t = {.end = 0};
     snprintf(format, sizeof format,
              "gc %%u%s @%%lfs: prepare %%lf mark %%lf (h1 %%lf h2 %%lf h3 %%lf x%%u) h4 %%lf "
-             "sweep %%lf ms; slowest %%lf ms tid %%u of %%u; heap %%lf -> %%lf MB, goal %%lf; "
+             "sweep %%lf ms; slowest %%lf ms tid %%u of %%u, asleep %%u %%lf ms; heap %%lf -> %%lf MB, goal %%lf; "
              "freed %%lf MB; marked %%lu objects %%lf MB; barrier %%lu entries %%lu full; "
              "%%lu assists\n%%n",
              forced);
     sscanf(line, format, &t.number, &t.at, &t.prepare, &t.mark, &t.h1, &t.h2, &t.h3, &t.rounds,
-           &t.h4, &t.sweep, &t.slowest, &t.tid, &t.threads, &t.before, &t.after, &t.goal, &t.freed,
+           &t.h4, &t.sweep, &t.slowest, &t.tid, &t.threads, &t.asleep, &t.asleep_ms, &t.before, &t.after, &t.goal, &t.freed,
            &t.objects, &t.marked, &t.entries, &t.full, &t.assists, &t.end);
     ck_assert_msg(t.end != 0 && line[t.end] == '\0', "a line the test cannot read: %s", line);
     return t;
@@ -316,7 +316,7 @@ static void check_line(const struct trace_line *t, unsigned number)
 {
     ck_assert_uint_eq(t->number, number);
     ck_assert_uint_ge(t->rounds, 1);
-    ck_assert_uint_eq(t->threads, 1);
+    ck_assert_uint_eq(t->threads + t->asleep, 1);
     ck_assert(t->h1 + t->h2 + t->h3 <= t->mark + 0.01);
     ck_assert(t->slowest <= t->h1 + t->h2 + t->h3 + t->h4 + 0.01);
     ck_assert(t->prepare >= 0 && t->sweep >= 0 && t->at >= 0);

@@ -446,7 +446,10 @@ START_TEST(handshakes_with_many_blocked_threads)
     for (int i = 0; i < 300; i++) {
         TRI_BLOCKING
             tri__handshake(TRI__REQUEST_PING, &report);
-        ck_assert_uint_eq(report.mutators, THREADS + 1);
+        if (i == 0) /* some may be on their way to their first TRI_BLOCKING */
+            usleep(10000);
+        else
+            ck_assert_uint_eq(report.mutators, 0);
         ck_assert_uint_le(report.slowest_ns, report.ns);
     }
     collect_some(3);

@@ -36,6 +36,10 @@ uint32_t tri__os_tid(void); /* the calling thread's number, as tools show it */
 void tri__os_yield(void);
 void tri__os_sleep(uint64_t ns); /* the whole time, signals or not */
 
+/* The calling thread runs only for microseconds at a time: asks the scheduler for a short slice, so
+ * that it may interrupt others when it is woken. A wish; nothing happens where that cannot be had. */
+void tri__os_ask_for_short_slice(void);
+
 /* The calling thread's stack: low <= any local < high. 0 or -errno. The part below the stack
  * pointer may be unmapped. */
 int tri__os_stack_bounds(uintptr_t *low, uintptr_t *high);

@@ -13,6 +13,7 @@
 #include "base/fatal.h"
 #include "base/os.h"
 #include "collector/assist.h"
+#include "collector/courier.h"
 #include "collector/marker.h"
 #include "collector/pace.h"
 #include "mutator/attach.h"
@@ -47,7 +48,7 @@ static uint64_t drained;
 
 static void handshake(enum tri__request what, struct tri__handshake_report *report)
 {
-    tri__handshake(what, report);
+    tri__courier_handshake(what, report);
     pthread_mutex_lock(&cycle_lock);
     totals.handshakes++;
     totals.handshake_ns += report->ns;
@@ -192,6 +193,7 @@ static bool terminate(struct tri__cycle_report *report)
     recover_overflow();
     before = tri__marked_objects();
     handshake(TRI__REQUEST_FLUSH, &round);
+    tri__handshake_settle(&round);
     if (round.ns >= report->flush.ns)
         report->flush = round;
     report->rounds++;
@@ -226,6 +228,7 @@ static void mark(struct tri__cycle_report *report)
         arm(report);
     tri__pace_mark_begins();
     handshake(TRI__REQUEST_SCAN, &report->scan);
+    tri__handshake_settle(&report->scan); /* no marker looks before: [inv.mark.start] */
     tri__assist_open();
     scan_roots();
     do
@@ -275,6 +278,7 @@ static uint64_t count_assists(void)
 static void release(struct tri__cycle_report *report)
 {
     handshake(TRI__REQUEST_RELEASE, &report->release);
+    tri__handshake_settle(&report->release); /* before the next mark, and before runs are swept */
     tri__buffer_discard_full(); /* what is left in them is marked: [inv.mark.verdict] */
     tri__pace_mark_ends(report->marked_bytes,
                         report->marked_bytes + report->marked_objects * TRI__OBJECT_EFFORT);
@@ -478,9 +482,16 @@ int tri__collector_start(unsigned markers, tri__cycle_observer *observer)
     error = start_helpers((markers != 0 ? markers : default_markers()) - 1);
     if (error != 0)
         return error;
-    error = tri__os_thread_start(&coordinator, coordinate, NULL, "tri-collector");
-    if (error != 0)
+    error = tri__courier_start();
+    if (error != 0) {
         join_helpers();
+        return error;
+    }
+    error = tri__os_thread_start(&coordinator, coordinate, NULL, "tri-collector");
+    if (error != 0) {
+        tri__courier_stop();
+        join_helpers();
+    }
     return error;
 }
 
@@ -492,5 +503,6 @@ void tri__collector_stop(void)
     pthread_mutex_unlock(&cycle_lock);
     TRI_BLOCKING
         pthread_join(coordinator, NULL);
+    tri__courier_stop();
     join_helpers();
 }

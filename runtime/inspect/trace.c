@@ -2,10 +2,11 @@
 /* TRICOLOR_TRACE=gc: one line a cycle, made to be read by a person in a log:
  *
  *   gc 7 @1.234s: prepare 0.01 mark 12.3 (h1 0.02 h2 0.05 h3 0.03 x1) h4 0.04 sweep 3.1 ms;
- *   slowest 0.05 ms tid 4711 of 9; heap 182 -> 95 MB, goal 190; freed 92 MB;
+ *   slowest 0.05 ms tid 4711 of 9, asleep 40 0.09 ms; heap 182 -> 95 MB, goal 190; freed 92 MB;
  *   marked 1203345 objects 88 MB; barrier 4711 entries 9 full; 12 assists
  *
- * h1..h4 are handshakes: the time until the last thread has answered, while all others run on. */
+ * h1..h4 are handshakes: the time until the last running thread has answered, while all others run
+ * on. Those in TRI_BLOCKING are looked after in between. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -56,12 +57,13 @@ static int put_phases(char *out, size_t room, const struct tri__cycle_report *re
     return snprintf(out, room,
                     "gc %" PRIu64 "%s @%.3fs: prepare %.2f mark %.2f "
                     "(h1 %.3f h2 %.3f h3 %.3f x%u) h4 %.3f sweep %.2f ms; "
-                    "slowest %.3f ms tid %u of %zu; ",
+                    "slowest %.3f ms tid %u of %zu, asleep %zu %.3f ms; ",
                     report->number, report->forced ? " (forced)" : "",
                     (double)report->started / 1e9, ms(report->prepare_ns), ms(report->mark_ns),
                     ms(report->arm.ns), ms(report->scan.ns), ms(report->flush.ns), report->rounds,
                     ms(report->release.ns), ms(report->sweep_ns), ms(slowest(report)->slowest_ns),
-                    slowest(report)->slowest_tid, report->scan.mutators);
+                    slowest(report)->slowest_tid, report->scan.mutators, report->scan.asleep,
+                    ms(report->scan.asleep_ns));
 }
 
 static int put_heap(char *out, size_t room, const struct tri__cycle_report *report)

@@ -87,7 +87,7 @@ static int join(struct tri__mutator *mutator)
     int error;
 
     tri__registry_lock();
-    tri__writer_init(&mutator->writer, tri__phase.cache, tri__phase.barrier, tri__phase.stamp);
+    tri__handshake_join_locked(mutator);
     error = tri__registry_enter_locked(mutator);
     tri__registry_unlock();
     return error;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* TRI_BLOCKING: handing the thread's part of the protocol to the collector while the thread may
- * sleep. The state machine stands in mutator.h, the pairing with the coordinator in handshake.c. */
+ * sleep. The state machine stands in mutator.h, the pairing with the coordinator
+ * in handshake.c. */
 #include "base/fatal.h"
 #include "base/futex.h"
 #include "base/os.h"
 #include "mutator/handshake.h"
 #include "mutator/stack.h"
 
-/* BLOCKED unless a request came first: that one the thread answers itself, or the
- * coordinator has just claimed it. */
+/* BLOCKED unless something was announced before that was seen: that the thread takes itself, unless
+ * it has just been claimed. */
 static void become_blocked(struct tri__mutator *self)
 {
     for (;;) {
         uint32_t state = TRI__BLOCKED;
 
-        /* seqcst: before the load of the request. rel -> acq in claim_and_answer() */
+        /* seqcst: before the look at the announcement. rel -> acq in ask_running(), act_for() */
         tri__store_seqcst(&self->state, TRI__BLOCKED);
-        if ((tri__load_seqcst(&self->writer.cache.front.request) & TRI__REQUEST_MASK) ==
-            TRI__REQUEST_NONE)
+        if (tri__handshake_is_answered(self))
             return;
         if (!tri__cas_seqcst(&self->state, &state, TRI__RUNNING))
             return;
@@ -39,14 +39,18 @@ static void await_unclaimed(struct tri__mutator *self, uint32_t state)
     tri__mutator_delayed(self, TRI_DELAY_WAIT, start);
 }
 
+/* Takes what it has slept through before it does anything else. */
 static void become_running(struct tri__mutator *self)
 {
     uint32_t state = TRI__BLOCKED;
 
-    while (!tri__cas_seqcst(&self->state, &state, TRI__RUNNING)) { /* acq <- rel in unclaim() */
+    /* seqcst: before the look at the announcement. acq <- rel in unclaim() */
+    while (!tri__cas_seqcst(&self->state, &state, TRI__RUNNING)) {
         await_unclaimed(self, state);
         state = TRI__BLOCKED;
     }
+    tri__handshake_answer(self);
+    tri__store_relaxed(&self->scanned_asleep, false);
 }
 
 __attribute__((noinline)) void tri_blocking_begin(void)
@@ -75,5 +79,4 @@ void tri_blocking_end(void)
     if (--self->blocking_depth != 0)
         return;
     become_running(self);
-    tri__handshake_answer(self);
 }

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests, answers, and answering for blocked threads.
+/* Announcements, answers, and acting for threads that sleep.
  *
- * Pairing. Coordinator: request := what, then state is read (claim). Mutator, entering
- * TRI_BLOCKING: state := BLOCKED, then request is read. Both sides store before they load,
- * sequentially consistent, so at least one sees the other [inv.handshake.dekker]: a
- * request is answered by the mutator itself or by a claim, and only once, because only the
- * one who acts for the mutator (its thread while RUNNING, the coordinator while CLAIMED)
- * clears it [inv.mutator.claim]. */
+ * An announcement is a number and the phase that a thread has to be in once it has taken it; a
+ * thread catches up with the last one, however many it has slept through.
+ *
+ * Pairing [inv.handshake.dekker], all sequentially consistent, each side stores before it loads:
+ *   coordinator: announced := n, then the thread's state is read
+ *   thread, going to sleep and waking up: state := BLOCKED or RUNNING, then announced is read
+ * So a thread that is found BLOCKED sees n before it does anything else, and one that is found
+ * RUNNING does not fall asleep without having taken n. The latter is asked, because somebody has
+ * to say when it has:
+ *   coordinator: request := ASKED, then answered is read
+ *   thread: answered := n, then the request is read
+ * At least one of them sees the other's store; the one that takes the request back counts it. */
 #include "mutator/handshake.h"
 
 #include "base/fatal.h"
@@ -14,11 +20,43 @@
 #include "base/os.h"
 #include "mutator/stack.h"
 
-/* How long the coordinator sleeps before it looks for blocked threads again. Only a
- * backstop: [inv.handshake.dekker]. */
-#define RECHECK_NS UINT64_C(1000000)
+/* An announcement in one word: number, counter of H3 rounds, side of the central lists that holds
+ * swept spans, barrier state. */
+#define STAGE_MASK UINT64_C(3)
+#define SIDE_SHIFT 2
+#define STAMP_SHIFT 3
+#define NUMBER_SHIFT 32
+#define STAMP_MASK ((UINT32_C(1) << (NUMBER_SHIFT - STAMP_SHIFT)) - 1)
 
-static uint32_t pending; /* atomic: answers still to come; the last one wakes the coordinator */
+/* How long a thread that has answered goes on before it steps aside for those that have not: an
+ * answer takes a thread that has a processor some microseconds. */
+#define PATIENCE_NS UINT64_C(30000)
+#define NAPS_MAX 8 /* of some 60 us each */
+
+static uint64_t announced; /* atomic; written under the registry lock */
+static uint32_t pending;   /* atomic: answers still to come; the last one wakes the coordinator */
+
+static uint32_t number_of(uint64_t announcement)
+{
+    return (uint32_t)(announcement >> NUMBER_SHIFT);
+}
+
+static uint32_t stamp_of(uint64_t announcement)
+{
+    return (uint32_t)(announcement >> STAMP_SHIFT) & STAMP_MASK;
+}
+
+static uint8_t stage_of(uint64_t announcement)
+{
+    return (uint8_t)(announcement & STAGE_MASK);
+}
+
+static uint8_t side_of(uint64_t announcement)
+{
+    return (uint8_t)(announcement >> SIDE_SHIFT & 1);
+}
+
+/* ---- what an answer does ---- */
 
 static void arm(struct tri__mutator *mutator)
 {
@@ -32,6 +70,7 @@ static void release(struct tri__mutator *mutator)
     tri__cache_flip(&mutator->writer.cache);
     tri__buffer_reset(&mutator->writer);
     mutator->writer.cache.front.barrier = TRI__BARRIER_IDLE;
+    tri__store_relaxed(&mutator->scanned_asleep, false);
 }
 
 static void scan(struct tri__mutator *mutator, bool own)
@@ -42,122 +81,159 @@ static void scan(struct tri__mutator *mutator, bool own)
         tri__stack_scan_claimed(mutator);
 }
 
-static void act(struct tri__mutator *mutator, enum tri__request what, bool own)
+/* Whoever is scanned asleep leaves no buffer behind: until it goes on, there is nothing of it that a
+ * marker does not have [inv.handshake.asleep]. */
+static void first_scan(struct tri__mutator *mutator, bool own, uint32_t stamp)
 {
-    switch (what) {
-    case TRI__REQUEST_NONE:
-    case TRI__REQUEST_PING:
-        break;
-    case TRI__REQUEST_ARM:
-        arm(mutator);
-        break;
-    case TRI__REQUEST_SCAN:
-        if (mutator->writer.cache.front.barrier == TRI__BARRIER_IDLE)
-            arm(mutator); /* only under the fault switch that leaves H1 out */
-        tri__cache_blacken(&mutator->writer.cache);
-        scan(mutator, own);
-        mutator->writer.cache.front.barrier = TRI__BARRIER_SCANNED;
-        break;
-    case TRI__REQUEST_FLUSH:
-        scan(mutator, own);
-        tri__buffer_flush(&mutator->writer, mutator->writer.stamp + 1);
-        tri__cache_report(&mutator->writer.cache);
-        break;
-    case TRI__REQUEST_RELEASE:
-        release(mutator);
-        break;
+    tri__cache_blacken(&mutator->writer.cache);
+    scan(mutator, own);
+    mutator->writer.cache.front.barrier = TRI__BARRIER_SCANNED;
+    mutator->writer.stamp = stamp;
+    if (!own)
+        tri__buffer_surrender(&mutator->writer);
+    tri__store_relaxed(&mutator->scanned_asleep, !own);
+}
+
+static void flush(struct tri__mutator *mutator, bool own, uint32_t stamp)
+{
+    if (tri__load_relaxed(&mutator->scanned_asleep)) {
+        mutator->writer.stamp = stamp;
+        return;
     }
+    scan(mutator, own);
+    tri__buffer_flush(&mutator->writer, stamp);
+    tri__cache_report(&mutator->writer.cache);
+    tri__store_relaxed(&mutator->scanned_asleep, !own);
 }
 
-/* acq <- the store in post_request() */
-static enum tri__request asked(const struct tri__mutator *mutator)
+/* Whoever acts for the mutator brings it into the phase that was announced. true: its stack was
+ * scanned. It cannot have slept through a whole mark: H2 and H4 are settled. */
+static bool catch_up(struct tri__mutator *mutator, uint64_t announcement, bool own)
 {
-    return (enum tri__request)(tri__load_acquire(&mutator->writer.cache.front.request) &
-                               TRI__REQUEST_MASK);
+    uint8_t stage = stage_of(announcement), *barrier = &mutator->writer.cache.front.barrier;
+
+    if (stage == TRI__BARRIER_IDLE && *barrier != TRI__BARRIER_IDLE)
+        release(mutator);
+    if (stage != TRI__BARRIER_IDLE && *barrier == TRI__BARRIER_IDLE)
+        arm(mutator);
+    TRI__ASSERT(mutator->writer.cache.side == side_of(announcement));
+    if (stage != TRI__BARRIER_SCANNED)
+        return false;
+    if (*barrier == TRI__BARRIER_UNSCANNED)
+        first_scan(mutator, own, stamp_of(announcement));
+    else if (mutator->writer.stamp != stamp_of(announcement))
+        flush(mutator, own, stamp_of(announcement));
+    else
+        return false;
+    return true;
 }
 
-/* Whoever acts for the mutator does what is asked and says so. */
-static void answer(struct tri__mutator *mutator, bool own)
-{
-    enum tri__request what = asked(mutator);
+/* ---- the mutator's side ---- */
 
-    act(mutator, what, own);
+bool tri__handshake_is_answered(const struct tri__mutator *self)
+{
+    return number_of(tri__load_seqcst(&announced)) == tri__load_relaxed(&self->answered);
+}
+
+static bool is_asked(const struct tri__mutator *mutator)
+{
+    /* seqcst: after the store of what was answered [inv.handshake.dekker] */
+    return (tri__load_seqcst(&mutator->writer.cache.front.request) & TRI__REQUEST_ASKED) != 0;
+}
+
+/* Counts an answer; by the thread or by the coordinator, whoever comes first. */
+static void take_request(struct tri__mutator *mutator)
+{
+    uint32_t *request = &mutator->writer.cache.front.request;
+
+    if ((tri__fetch_and_acqrel(request, ~TRI__REQUEST_ASKED) & TRI__REQUEST_ASKED) == 0)
+        return;
     tri__store_relaxed(&mutator->latency, tri__os_now() - tri__load_relaxed(&mutator->asked));
-    tri__fetch_and_relaxed(&mutator->writer.cache.front.request, ~TRI__REQUEST_MASK);
-    /* rel -> acq in await_answers(): what the action wrote is seen when the last answer is */
+    /* rel -> acq in await_answers(): what the answer wrote is seen when the last one is */
     if (tri__fetch_sub_acqrel(&pending, 1) == 1)
         tri__futex_wake(&pending, 1);
 }
 
-void tri__handshake_answer(struct tri__mutator *self)
+/* A thread that has not answered may be waiting for this one's processor while another one idles:
+ * schedulers hesitate to move a thread that ran a moment ago, for milliseconds. So who has answered
+ * looks at its next safepoints whether the others have. */
+static void watch_others(struct tri__mutator *self)
 {
-    enum tri__request what = asked(self);
-    bool stack = what == TRI__REQUEST_SCAN || what == TRI__REQUEST_FLUSH;
+    if (tri__load_relaxed(&pending) == 0)
+        return;
+    self->aside_after = tri__os_now() + PATIENCE_NS;
+    self->naps = 0;
+    tri__fetch_or_relaxed(&self->writer.cache.front.request, TRI__REQUEST_ASIDE);
+}
+
+static void stop_watching(struct tri__mutator *self)
+{
+    self->aside_after = 0;
+    self->naps = 0;
+    tri__fetch_and_relaxed(&self->writer.cache.front.request, ~TRI__REQUEST_ASIDE);
+}
+
+/* Sleeping, for the shortest time there is, instead of yielding: who wakes up is put on a processor
+ * that has nothing to do. */
+void tri__handshake_step_aside(struct tri__mutator *self)
+{
     uint64_t start;
 
-    if (what == TRI__REQUEST_NONE)
+    if (self->aside_after == 0)
+        return;
+    if (tri__load_relaxed(&pending) == 0 || self->naps == NAPS_MAX) {
+        stop_watching(self);
+        return;
+    }
+    start = tri__os_now();
+    if (start < self->aside_after)
+        return;
+    self->naps++;
+    tri__os_sleep(1);
+    tri__mutator_delayed(self, TRI_DELAY_HANDSHAKE, start);
+}
+
+/* A request is for the announcement that stands while it is seen: that one must have been taken
+ * before it is counted. */
+void tri__handshake_answer(struct tri__mutator *self)
+{
+    bool scanned = false, again = true;
+    uint64_t start;
+
+    if (tri__handshake_is_answered(self) && !is_asked(self))
         return;
     start = tri__os_now();
-    answer(self, true);
-    tri__mutator_delayed(self, stack ? TRI_DELAY_STACK : TRI_DELAY_HANDSHAKE, start);
-}
+    while (again) {
+        uint64_t announcement = tri__load_seqcst(&announced);
 
-/* Ends a claim; wakes the thread if it wants to go on. */
-static void unclaim(struct tri__mutator *mutator)
-{
-    /* rel -> acq in become_running() */
-    if (tri__exchange_acqrel(&mutator->state, TRI__BLOCKED) == TRI__AWAITED)
-        tri__futex_wake(&mutator->state, 1);
-}
-
-static void claim_and_answer(struct tri__mutator *mutator)
-{
-    uint32_t state = TRI__BLOCKED;
-
-    /* seqcst: after the store of the request. acq <- rel in become_blocked(): its
-     * stack and cache are ours now */
-    if (!tri__cas_seqcst(&mutator->state, &state, TRI__CLAIMED))
-        return;
-    if (asked(mutator) != TRI__REQUEST_NONE)
-        answer(mutator, false);
-    unclaim(mutator);
-}
-
-static void answer_for_blocked(void)
-{
-    struct tri__members *members;
-
-    tri__rcu_lock();
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
-
-        if (mutator != NULL && asked(mutator) != TRI__REQUEST_NONE)
-            claim_and_answer(mutator);
+        scanned |= catch_up(self, announcement, true);
+        tri__store_seqcst(&self->answered, number_of(announcement));
+        if (!is_asked(self))
+            break;
+        again = tri__load_seqcst(&announced) != announcement;
+        if (!again)
+            take_request(self);
     }
-    tri__rcu_unlock();
+    watch_others(self);
+    tri__mutator_delayed(self, scanned ? TRI_DELAY_STACK : TRI_DELAY_HANDSHAKE, start);
 }
 
-static void await_answers(void)
+void tri__handshake_join_locked(struct tri__mutator *mutator)
 {
-    uint32_t left;
-
-    while ((left = tri__load_acquire(&pending)) != 0) { /* acq <- rel in answer() */
-        tri__futex_wait(&pending, left, RECHECK_NS);
-        if (tri__load_relaxed(&pending) != 0)
-            answer_for_blocked();
-    }
+    tri__writer_init(&mutator->writer, tri__phase.cache, tri__phase.barrier, tri__phase.stamp);
+    tri__store_relaxed(&mutator->answered, number_of(tri__load_relaxed(&announced)));
 }
+
+/* ---- the coordinator's side ---- */
 
 /* [registry_lock] What a thread that attaches from now on is told. */
 static void advance_phase_locked(enum tri__request what)
 {
     switch (what) {
-    case TRI__REQUEST_NONE:
     case TRI__REQUEST_PING:
         break;
     case TRI__REQUEST_FLUSH:
-        tri__phase.stamp++;
+        tri__phase.stamp = (tri__phase.stamp + 1) & STAMP_MASK;
         break;
     case TRI__REQUEST_ARM:
         tri__phase.barrier = TRI__BARRIER_UNSCANNED;
@@ -178,43 +254,85 @@ static void advance_phase_locked(enum tri__request what)
     }
 }
 
-static size_t post_request(enum tri__request what, uint64_t now)
+static void announce_locked(enum tri__request what)
+{
+    uint64_t number = number_of(tri__load_relaxed(&announced)) + UINT64_C(1);
+
+    advance_phase_locked(what);
+    /* Before any look at a thread's state: [inv.handshake.dekker]. */
+    tri__store_seqcst(&announced, number << NUMBER_SHIFT |
+                                      (uint64_t)tri__phase.stamp << STAMP_SHIFT |
+                                      (uint64_t)tri__phase.cache.side << SIDE_SHIFT |
+                                      tri__phase.barrier);
+}
+
+static bool is_answered(const struct tri__mutator *mutator)
+{
+    /* acq <- rel in tri__handshake_answer() */
+    return tri__load_seqcst(&mutator->answered) == number_of(tri__load_relaxed(&announced));
+}
+
+/* Asks a thread that runs. It may have answered by itself already, and be asleep: then nobody else
+ * would take the request back. */
+static void ask(struct tri__mutator *mutator, uint64_t now)
+{
+    tri__fetch_add_relaxed(&pending, 1);
+    tri__store_relaxed(&mutator->asked, now);
+    tri__fetch_or_seqcst(&mutator->writer.cache.front.request, TRI__REQUEST_ASKED);
+    if (is_answered(mutator))
+        take_request(mutator);
+}
+
+/* One is the coordinator's own, so that nobody wakes it before all are asked. */
+static void begin_asking(void)
+{
+    TRI__ASSERT(tri__load_relaxed(&pending) == 0); /* one handshake at a time */
+    tri__store_relaxed(&pending, 1);
+}
+
+static void await_answers(void)
+{
+    uint32_t left = tri__fetch_sub_acqrel(&pending, 1) - 1;
+
+    while (left != 0) {
+        tri__futex_wait(&pending, left, 0);
+        left = tri__load_acquire(&pending); /* acq <- rel in take_request() */
+    }
+}
+
+static size_t ask_running(enum tri__request what, uint64_t now)
 {
     struct tri__members *members;
     size_t count = 0;
 
     tri__registry_lock();
-    advance_phase_locked(what);
+    announce_locked(what);
     members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++)
-        count += members->mutators[i] != NULL;
-    TRI__ASSERT(tri__load_relaxed(&pending) == 0); /* one handshake at a time */
-    tri__store_relaxed(&pending, (uint32_t)count);
     for (size_t i = 0; i < members->count; i++) {
         struct tri__mutator *mutator = members->mutators[i];
 
-        if (mutator == NULL)
+        /* acq <- rel in become_blocked(): what it did before it blocked */
+        if (mutator == NULL || tri__load_seqcst(&mutator->state) == TRI__BLOCKED)
             continue;
-        tri__store_relaxed(&mutator->asked, now);
-        /* Before any claim: [inv.handshake.dekker]. */
-        tri__fetch_or_seqcst(&mutator->writer.cache.front.request, what);
+        ask(mutator, now);
+        count++;
     }
     tri__registry_unlock();
     return count;
 }
 
-static void find_slowest(struct tri__handshake_report *report)
+/* Of those that were asked in this round. */
+static void find_slowest(struct tri__handshake_report *report, uint64_t asked)
 {
     struct tri__members *members;
 
-    report->slowest_ns = 0;
-    report->slowest_tid = 0;
     tri__rcu_lock();
     members = tri__registry_members();
     for (size_t i = 0; i < members->count; i++) {
         struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
 
-        if (mutator == NULL || tri__load_relaxed(&mutator->latency) < report->slowest_ns)
+        if (mutator == NULL || tri__load_relaxed(&mutator->asked) != asked ||
+            tri__load_relaxed(&mutator->latency) < report->slowest_ns)
             continue;
         report->slowest_ns = tri__load_relaxed(&mutator->latency);
         report->slowest_tid = mutator->tid;
@@ -226,9 +344,77 @@ void tri__handshake(enum tri__request what, struct tri__handshake_report *report
 {
     uint64_t start = tri__os_now();
 
-    report->mutators = post_request(what, start);
-    answer_for_blocked();
+    *report = (struct tri__handshake_report){0};
+    begin_asking();
+    report->mutators = ask_running(what, start);
     await_answers();
     report->ns = tri__os_now() - start;
-    find_slowest(report);
+    find_slowest(report, start);
+}
+
+/* ---- threads that sleep ---- */
+
+/* Ends a claim; wakes the thread if it wants to go on. */
+static void unclaim(struct tri__mutator *mutator)
+{
+    /* rel -> acq in become_running() */
+    if (tri__exchange_acqrel(&mutator->state, TRI__BLOCKED) == TRI__AWAITED)
+        tri__futex_wake(&mutator->state, 1);
+}
+
+/* false: it is awake. */
+static bool act_for(struct tri__mutator *mutator)
+{
+    uint64_t announcement = tri__load_relaxed(&announced);
+    uint32_t state = TRI__BLOCKED;
+
+    /* acq <- rel in become_blocked(): its stack and cache are ours now */
+    if (!tri__cas_seqcst(&mutator->state, &state, TRI__CLAIMED))
+        return false;
+    if (!is_answered(mutator)) {
+        catch_up(mutator, announcement, false);
+        tri__store_seqcst(&mutator->answered, number_of(announcement));
+    }
+    unclaim(mutator);
+    return true;
+}
+
+/* A look without a claim. It is asleep, and was when the round began or has answered since; what it
+ * had is marked, and it cannot get more before it has caught up [inv.handshake.asleep]. */
+static bool needs_nothing(const struct tri__mutator *mutator)
+{
+    return is_answered(mutator) ||
+           (tri__load_seqcst(&mutator->state) == TRI__BLOCKED &&
+            tri__load_relaxed(&mutator->scanned_asleep) &&
+            stage_of(tri__load_relaxed(&announced)) == TRI__BARRIER_SCANNED);
+}
+
+static size_t visit_sleepers(uint64_t now)
+{
+    struct tri__members *members;
+    size_t count = 0;
+
+    tri__rcu_lock();
+    members = tri__registry_members();
+    for (size_t i = 0; i < members->count; i++) {
+        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
+
+        if (mutator == NULL || needs_nothing(mutator))
+            continue;
+        if (!act_for(mutator))
+            ask(mutator, now); /* it has just woken up, and catches up by itself */
+        count++;
+    }
+    tri__rcu_unlock();
+    return count;
+}
+
+void tri__handshake_settle(struct tri__handshake_report *report)
+{
+    uint64_t start = tri__os_now();
+
+    begin_asking();
+    report->asleep = visit_sleepers(start);
+    await_answers();
+    report->asleep_ns = tri__os_now() - start;
 }

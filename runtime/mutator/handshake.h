@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Handshakes: the collector asks every mutator for one action and goes on when all have answered;
- * the mutators are never stopped together. A running mutator answers at its next safepoint; for a
- * blocked one the collector answers itself.
- * Threads: tri__handshake() is the collector's coordinator alone.
+ * the mutators are never stopped together.
+ *
+ * A running mutator answers at its next safepoint, and only for running ones a round waits. A thread
+ * in TRI_BLOCKING is not even visited: it takes what it has missed when it goes on, before anything
+ * else. What cannot wait so long, the scan of its stack and giving its runs back, the collector does
+ * for it afterwards, beside the program (tri__handshake_settle).
+ * Threads: one handshake at a time; which thread of the collector carries it does not matter.
  * See: docs/architecture.md "Handshakes". */
 #ifndef TRI__MUTATOR_HANDSHAKE_H
 #define TRI__MUTATOR_HANDSHAKE_H
@@ -13,14 +17,32 @@ struct tri__handshake_report {
     uint64_t ns;         /* from the request to the last answer */
     uint64_t slowest_ns; /* of the slowest thread that is still attached */
     uint32_t slowest_tid;
-    size_t mutators;
+    size_t mutators;   /* that were running and had to answer */
+    uint64_t asleep_ns; /* spent on the others, afterwards */
+    size_t asleep;      /* of which so many had to be visited */
 };
 
-/* Asks all mutators for `what` and returns when each has answered. Threads that attach meanwhile
- * join in the new phase. What a mutator did before its answer happens before the return. */
+/* Announces `what` and returns when each running mutator has answered. Threads that attach meanwhile
+ * join in the new phase; threads in TRI_BLOCKING will act on it before they go on. What a mutator
+ * did before its answer, or before it blocked, happens before the return. */
 void tri__handshake(enum tri__request what, struct tri__handshake_report *report);
 
-/* Answers the pending request of the calling thread, if there is one. */
+/* Returns when every mutator has taken the last announcement, threads in TRI_BLOCKING included, but
+ * for those of which an H3 needs nothing (scanned asleep, and still asleep). */
+void tri__handshake_settle(struct tri__handshake_report *report);
+
+/* Takes what was announced since the calling thread's last answer, if anything was. */
 void tri__handshake_answer(struct tri__mutator *self);
+
+/* At safepoints: lets threads run that a handshake still waits for, if that takes long, and naps a
+ * few times for it; in all for less than a millisecond a handshake. */
+void tri__handshake_step_aside(struct tri__mutator *self);
+
+/* Has the calling thread taken the last announcement? Sequentially consistent: asked after the
+ * store of the thread's state [inv.handshake.dekker]. */
+bool tri__handshake_is_answered(const struct tri__mutator *self);
+
+/* [registry_lock] A new mutator starts in the present phase. */
+void tri__handshake_join_locked(struct tri__mutator *mutator);
 
 #endif

@@ -29,12 +29,14 @@ enum tri__mutator_state {
     TRI__DETACHED,
 };
 
-/* What the collector asks of every mutator, one thing at a time: the low
- * bits of the request word. */
-#define TRI__REQUEST_MASK UINT32_C(0xff)
+/* Set in the request word of a thread whose answer the coordinator waits for. */
+#define TRI__REQUEST_ASKED UINT32_C(1)
 
+/* Set there by the thread itself, once it has answered: others have not yet. */
+#define TRI__REQUEST_ASIDE UINT32_C(2)
+
+/* What the collector asks of every mutator, one thing at a time. */
 enum tri__request {
-    TRI__REQUEST_NONE,
     TRI__REQUEST_PING,    /* just answer */
     TRI__REQUEST_ARM,     /* H1: barrier on */
     TRI__REQUEST_SCAN,    /* H2: allocate black, shade what the own stack holds */
@@ -53,13 +55,19 @@ struct tri__mutator {
     /* owner */
     uint32_t attach_depth;
     uint32_t blocking_depth;
+    uint64_t aside_after; /* 0, or when to step aside if the handshake is not over by then */
+    uint32_t naps;        /* taken so far */
     uintptr_t stack_low; /* valid while BLOCKED or CLAIMED: what lies above is scanned */
     struct tri__registers registers;
 
+    /* atomic; on one line, which the coordinator reads of each thread in each round */
+    alignas(64) uint32_t state; /* enum tri__mutator_state */
+    uint32_t answered;          /* the announcement it has taken last; written by who acts for it */
+    bool scanned_asleep;        /* scanned during this mark, in TRI_BLOCKING, and not run since */
+    uint64_t asked;             /* when its answer was last waited for; written by the coordinator */
+    uint64_t latency;           /* how long that answer took to come */
+
     /* atomic */
-    alignas(64) uint32_t state;                     /* enum tri__mutator_state */
-    uint64_t asked;                                 /* when the pending or last request was made */
-    uint64_t latency;                               /* how long its answer took to come */
     struct tri__histogram delays[TRI_DELAY_CAUSES]; /* one writer: the thread itself */
     uint64_t assists;                               /* one writer */
 
