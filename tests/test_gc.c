@@ -301,13 +301,14 @@ static struct trace_line read_line(const char *line, const char *forced)
     struct trace_line t = {.end = 0};
     snprintf(format, sizeof format,
              "gc %%u%s @%%lfs: prepare %%lf mark %%lf (h1 %%lf h2 %%lf h3 %%lf x%%u) h4 %%lf "
-             "sweep %%lf ms; slowest %%lf ms tid %%u of %%u, asleep %%u %%lf ms; heap %%lf -> %%lf MB, goal %%lf; "
-             "freed %%lf MB; marked %%lu objects %%lf MB; barrier %%lu entries %%lu full; "
+             "sweep %%lf ms; slowest %%lf ms tid %%u of %%u, asleep %%u %%lf ms; "
+             "heap %%lf -> %%lf MB, goal %%lf; freed %%lf MB; marked %%lu objects %%lf MB; barrier %%lu entries %%lu full; "
              "%%lu assists\n%%n",
              forced);
     sscanf(line, format, &t.number, &t.at, &t.prepare, &t.mark, &t.h1, &t.h2, &t.h3, &t.rounds,
-           &t.h4, &t.sweep, &t.slowest, &t.tid, &t.threads, &t.asleep, &t.asleep_ms, &t.before, &t.after, &t.goal, &t.freed,
-           &t.objects, &t.marked, &t.entries, &t.full, &t.assists, &t.end);
+           &t.h4, &t.sweep, &t.slowest, &t.tid, &t.threads, &t.asleep, &t.asleep_ms, &t.before,
+           &t.after, &t.goal, &t.freed, &t.objects, &t.marked, &t.entries, &t.full, &t.assists,
+           &t.end);
     ck_assert_msg(t.end != 0 && line[t.end] == '\0', "a line the test cannot read: %s", line);
     return t;
 }
