@@ -44,7 +44,7 @@ typedef struct tri_stats {
     uint64_t heap_bytes;      /* handed out now: live objects, garbage not yet swept, cached runs */
     uint64_t heap_goal;       /* heap_bytes at which the running or next cycle should be over */
     uint64_t live_bytes;      /* found reachable by the last cycle, or allocated while it ran */
-    uint64_t allocated_bytes; /* ever */
+    uint64_t allocated_bytes; /* ever, but for the last 64 KiB or so of each running thread */
     uint64_t freed_bytes;     /* ever */
     uint64_t mapped_bytes;    /* committed from the operating system for the heap */
     uint64_t resident_bytes;  /* of the whole process */

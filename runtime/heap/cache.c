@@ -69,7 +69,7 @@ static bool cut_run(struct tri__cache *cache, struct tri__span *span, const tri_
     lay_out(run, span, type, count);
     tri__span_paint(span, first, count, tri__cache_colour(cache));
     span->next_slot = first + count;
-    cache->unreported += bytes;
+    tri__add_single_writer(&cache->unreported, bytes);
     return true;
 }
 
@@ -313,6 +313,6 @@ void tri__cache_report(struct tri__cache *cache)
         tri__fetch_add_relaxed(&tri__heap.allocated, cache->unreported);
     if (cache->given_back != 0)
         tri__fetch_add_relaxed(&tri__heap.given_back, cache->given_back);
-    cache->unreported = 0;
+    tri__store_relaxed(&cache->unreported, 0);
     cache->given_back = 0;
 }

@@ -21,7 +21,7 @@ struct tri__cache {
     struct tri__page_cache pages;
     uintptr_t tiny; /* rest of the block that small leaf objects share: [tiny, tiny_end) */
     uintptr_t tiny_end;
-    uint64_t unreported; /* bytes handed out in runs since the last report to the heap */
+    uint64_t unreported; /* atomic: bytes handed out in runs since the last report to the heap */
     uint64_t given_back; /* bytes of runs given back since then */
     uint8_t side;        /* central lists that hold swept spans, in this thread's view */
     bool black;          /* from H2 until H4: new objects are born marked [inv.alloc.black] */

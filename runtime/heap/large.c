@@ -28,7 +28,7 @@ static void enter_large(struct tri__cache *cache, struct tri__span *span)
 {
     tri__span_paint(span, 0, 1, tri__cache_colour(cache));
     tri__span_publish(span);
-    cache->unreported += span->slot_bytes;
+    tri__add_single_writer(&cache->unreported, span->slot_bytes);
     tri__stack_push(&tri__heap.central[TRI__LARGE_SPAN].full[cache->side], &span->link);
 }
 

@@ -84,10 +84,29 @@ static void fill_cycles(tri_stats *stats)
     stats->barrier_entries = totals.drained;
 }
 
+/* Threads tell the heap now and then what they have taken. Too late for who looks at a small heap;
+ * but in a sum that never falls it would be there twice or not at all while a thread is telling. */
+static uint64_t unreported_bytes(void)
+{
+    struct tri__members *members;
+    uint64_t bytes = 0;
+
+    tri__rcu_lock();
+    members = tri__registry_members();
+    for (size_t i = 0; i < members->count; i++) {
+        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
+
+        if (mutator != NULL)
+            bytes += tri__load_relaxed(&mutator->writer.cache.unreported);
+    }
+    tri__rcu_unlock();
+    return bytes;
+}
+
 static void fill_heap(tri_stats *stats)
 {
     stats->threads = tri__registry_size();
-    stats->heap_bytes = tri__heap_in_use();
+    stats->heap_bytes = tri__heap_in_use() + unreported_bytes();
     stats->heap_goal = tri__pace_goal();
     stats->live_bytes = tri__pace_live();
     stats->allocated_bytes =
