@@ -82,7 +82,7 @@ bool tri__overflow_note(uintptr_t value)
 {
     struct tri__ref ref;
 
-    if (!tri__resolve(value, &ref) || !tri__mark(&ref))
+    if (!tri__locate(value, &ref) || !tri__mark(&ref))
         return false;
     tri__store_release(&overflowed, 1); /* rel -> acq in tri__overflow_take() */
     return true;

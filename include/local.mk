@@ -4,6 +4,7 @@
 include_HEADERS += %D%/tricolor.h
 
 tricolorinclude_HEADERS += %D%/tricolor/alloc.h
+tricolorinclude_HEADERS += %D%/tricolor/arena.h
 tricolorinclude_HEADERS += %D%/tricolor/barrier.h
 tricolorinclude_HEADERS += %D%/tricolor/base.h
 tricolorinclude_HEADERS += %D%/tricolor/each.h

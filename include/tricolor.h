@@ -16,6 +16,7 @@
 #include <tricolor/base.h>
 #include <tricolor/type.h>
 #include <tricolor/alloc.h>
+#include <tricolor/arena.h>
 #include <tricolor/barrier.h>
 #include <tricolor/root.h>
 #include <tricolor/thread.h>

@@ -22,6 +22,7 @@
 #include "collector/pace.h"
 #include "collector/work.h"
 #include "inspect/inspect.h"
+#include "mutator/arena.h"
 #include "mutator/attach.h"
 #include "mutator/handshake.h"
 #include "mutator/registry.h"
@@ -177,6 +178,7 @@ void tri_shutdown(void)
     tri__mutators_release();
     tri__rcu_barrier();
     tri__roots_release();
+    tri__arenas_release();
     tri__handles_release();
     tri__rcu_barrier();
     tri__buffers_release();

@@ -56,6 +56,10 @@ typedef struct tri_stats {
 
     tri_delay delays[TRI_DELAY_CAUSES];
     tri_delay rounds; /* handshakes, from request to last answer; no thread is delayed by them */
+
+    uint64_t arenas;              /* not freed */
+    uint64_t arena_bytes;         /* of memory that these have taken */
+    uint64_t arena_waiting_bytes; /* addresses of freed arenas, not given out again yet: no memory */
 } tri_stats;
 
 /* C++17 knows no designators, and its compilers warn of fields that an initializer leaves out. */

@@ -20,6 +20,11 @@ int tri__os_commit(void *start, size_t bytes);
  * afterwards. */
 void tri__os_decommit(void *start, size_t bytes);
 
+/* Gives the memory behind a committed range back and takes access to it away: it faults until it is
+ * committed again, and reads zero then. 0, or -errno when the system has no room for one more
+ * mapping: then the range is as after tri__os_decommit(). */
+int tri__os_protect(void *start, size_t bytes);
+
 /* Zeroed memory for metadata, backed page by page when first touched; NULL when it can't be had. */
 void *tri__os_map(size_t bytes);
 

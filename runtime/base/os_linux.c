@@ -45,6 +45,12 @@ void tri__os_decommit(void *start, size_t bytes)
         memset(start, 0, bytes);
 }
 
+int tri__os_protect(void *start, size_t bytes)
+{
+    tri__os_decommit(start, bytes);
+    return mprotect(start, bytes, PROT_NONE) == 0 ? 0 : -errno;
+}
+
 void tri__os_unmap(void *start, size_t bytes)
 {
     if (munmap(start, bytes) == 0)

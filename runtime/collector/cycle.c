@@ -16,6 +16,7 @@
 #include "collector/courier.h"
 #include "collector/marker.h"
 #include "collector/pace.h"
+#include "heap/arena_quarantine.h"
 #include "mutator/attach.h"
 #include "mutator/roots.h"
 
@@ -173,6 +174,7 @@ static void scan_roots(void)
     tri__marker_enter(&marker);
     tri__roots_scan(tri__marker_take, &marker);
     tri__handles_scan(tri__marker_take, &marker);
+    tri__arena_chunks_each(tri__marker_take_arena, &marker);
     tri__marker_drain(&marker);
     tri__marker_leave(&marker);
 }
@@ -299,12 +301,14 @@ static void run_cycle(struct tri__cycle_report *report)
 
     report->started = start - birth;
     drained = 0;
+    tri__quarantine_begin();
     sweep_all(); /* prepare: nothing is left unless a thread has held it back; marks are clear */
     report->prepare_ns = tri__os_now() - start;
     report->heap_before = tri__pace_heap();
     report->heap_goal = tri__pace_goal();
     mark(report);
     release(report);
+    tri__quarantine_end();
     sweep(report);
     report->heap_after = tri__pace_heap();
     report->freed_bytes = tri__load_relaxed(&tri__heap.freed) - freed;

@@ -175,13 +175,48 @@ static inline void prefetch(const struct tri__ref *ref)
                                           info->bits_offset + ((ref->base >> 9) & 15) * 8));
 }
 
+/* A piece of a chunk of an arena, as far as it is used now. If the arena is freed at the same time
+ * its thread waits until the lock is free again, or there is nothing left of the piece: what it held
+ * is shaded then [inv.arena.free]. */
+static void scan_arena_piece(struct tri__marker *marker, uintptr_t start)
+{
+    struct tri__arena_chunk *chunk = tri__arena_chunk_of(tri__span_at(start));
+    size_t from = start - chunk->span.base, used;
+
+    pthread_mutex_lock(&chunk->scan_lock);
+    used = tri__arena_used(chunk);
+    used = used < from + TRI__ARENA_PIECE ? used : from + TRI__ARENA_PIECE;
+    for (size_t at = from; at < used; at += TRI__ARENA_WINDOW)
+        scan_range(marker, tri__arena_window(chunk, at, used));
+    pthread_mutex_unlock(&chunk->scan_lock);
+}
+
+/* Chunks are roots, so they are not looked into because a word points there: only their pieces are,
+ * once each [inv.arena.root]. */
+void tri__marker_take_arena(struct tri__arena_chunk *chunk, void *argument)
+{
+    struct tri__marker *marker = argument;
+    size_t used = tri__arena_used(chunk);
+
+    for (size_t at = 0; at < used; at += TRI__ARENA_PIECE)
+        if (!push(marker, (chunk->span.base + at) | PIECE_BIT))
+            scan_arena_piece(marker, chunk->span.base + at); /* no memory to put it off */
+    marker->bytes += used;
+}
+
 static void take_piece(struct tri__marker *marker, uintptr_t start)
 {
     struct tri__ref ref;
 
-    if (tri__resolve(start, &ref))
+    if (!tri__locate(start, &ref))
+        return;
+    if (ref.span_class == TRI__ARENA_SPAN) {
+        scan_arena_piece(marker, start);
+        marker->effort += TRI__ARENA_PIECE;
+    } else if (tri__is_allocated(&ref)) {
         scan_piece(marker, &ref, start);
-    marker->effort += PIECE_BYTES;
+        marker->effort += PIECE_BYTES;
+    }
 }
 
 /* The own stack is empty: what others have published is next. */
@@ -338,7 +373,7 @@ void tri__marker_rescan_heap(struct tri__marker *marker)
             continue;
         span = tri__load_relaxed(&tri__heap.page_span[page]);
         if (span->base == tri__heap.base + (page << TRI__PAGE_SHIFT) &&
-            tri__class_info[span_class].kind != TRI__KIND_LEAF)
+            tri__class_info[span_class].kind != TRI__KIND_LEAF && span_class != TRI__ARENA_SPAN)
             rescan_span(marker, span);
     }
 }

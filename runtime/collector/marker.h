@@ -11,6 +11,7 @@
 #define TRI__COLLECTOR_MARKER_H
 
 #include "collector/work.h"
+#include "heap/arena_chunk.h"
 #include "heap/object.h"
 
 #define TRI__BATCH 16u /* two of them under way: docs/performance.md */
@@ -36,6 +37,10 @@ void tri__marker_leave(struct tri__marker *marker);
 
 /* Takes a candidate: any word. */
 void tri__marker_take(uintptr_t word, void *marker);
+
+/* Takes the values of a live arena's chunk, which is a root, as work; one that is not live has
+ * none. */
+void tri__marker_take_arena(struct tri__arena_chunk *chunk, void *marker);
 
 /* Works until neither this marker nor the shared stack has anything. */
 void tri__marker_drain(struct tri__marker *marker);

@@ -38,5 +38,7 @@ const tri_type *tri_object_type(const void *p)
     if (!tri__resolve((uintptr_t)p, &ref) ||
         tri__class_info[ref.span_class].kind == TRI__KIND_BITMAP)
         return NULL;
+    if (ref.span_class == TRI__ARENA_SPAN)
+        return tri__ref_type(&ref);
     return tri__ref_is_leaf(&ref) ? &tri_type_bytes : tri__ref_type(&ref);
 }

@@ -16,13 +16,20 @@ static inline uint64_t tri__ref_bits(const struct tri__ref *ref, const struct tr
     return tri__heap_bits_read(bits, (ref->base - page) / TRI_WORD, info->size / TRI_WORD);
 }
 
-/* The type of a footer or large object; NULL for a large leaf, or while the
+/* Of the value of an arena that begins at the address; NULL, and the address itself, if there is
+ * none. */
+const tri_type *tri__arena_type(uintptr_t value_base);
+uintptr_t tri__arena_limit(uintptr_t value_base);
+
+/* The type of a footer or large object, or of an arena's value; NULL for a large leaf, or while the
  * object is still being set up. */
 static inline const tri_type *tri__ref_type(const struct tri__ref *ref)
 {
     if (ref->span_class == TRI__LARGE_SPAN)
         /* acq <- rel in tri__large_alloc() */
         return tri__load_acquire(&tri__span_at(ref->base)->type);
+    if (TRI__UNLIKELY(ref->span_class == TRI__ARENA_SPAN))
+        return tri__arena_type(ref->base);
     /* acq <- rel in alloc_footer() */
     return tri__load_acquire(
         (const tri_type **)(ref->base + tri__class_info[ref->span_class].size - TRI_WORD));
@@ -33,6 +40,8 @@ static inline uintptr_t tri__ref_limit(const struct tri__ref *ref)
 {
     uintptr_t end = ref->base + tri__ref_bytes(ref);
 
+    if (TRI__UNLIKELY(ref->span_class == TRI__ARENA_SPAN))
+        return tri__arena_limit(ref->base);
     return tri__class_info[ref->span_class].kind == TRI__KIND_FOOTER ? end - TRI_WORD : end;
 }
 
@@ -46,6 +55,7 @@ static inline struct tri__type_pointers tri__type_pointers_of_ref(const struct t
         return tri__type_pointers_of_bits(ref->base, tri__ref_bits(ref, info));
     case TRI__KIND_FOOTER:
     case TRI__KIND_LARGE:
+    case TRI__KIND_ARENA:
         return tri__type_pointers_of_type(tri__ref_type(ref), ref->base, tri__ref_limit(ref));
     case TRI__KIND_NONE:
     case TRI__KIND_LEAF:
@@ -84,6 +94,8 @@ static inline bool tri__ref_is_leaf(const struct tri__ref *ref)
 {
     uint8_t kind = tri__class_info[ref->span_class].kind;
 
+    if (TRI__UNLIKELY(kind == TRI__KIND_ARENA))
+        return !tri__type_is_pointerful(tri__ref_type(ref));
     return kind == TRI__KIND_LEAF || (kind == TRI__KIND_LARGE && tri__ref_type(ref) == NULL);
 }
 

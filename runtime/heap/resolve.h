@@ -59,9 +59,15 @@ static inline bool tri__is_allocated(const struct tri__ref *ref)
     return tri__load_acquire(ref->colour) != TRI__FREE;
 }
 
+/* For chunks of arenas, whose one slot has many values: ref->base becomes that of the value, found
+ * in the chunk's log. false: no value, or the arena was freed. */
+bool tri__arena_resolve(uintptr_t address, struct tri__ref *ref);
+
 static inline bool tri__resolve(uintptr_t address, struct tri__ref *ref)
 {
-    return tri__locate(address, ref) && tri__is_allocated(ref);
+    if (!tri__locate(address, ref) || !tri__is_allocated(ref))
+        return false;
+    return TRI__LIKELY(ref->span_class != TRI__ARENA_SPAN) || tri__arena_resolve(address, ref);
 }
 
 /* Makes a white object grey. true: the caller has to scan it. Two markers that meet at one

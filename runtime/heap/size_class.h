@@ -24,6 +24,7 @@ enum tri__kind {
     TRI__KIND_BITMAP, /* up to 512 bytes: the page's bitmap, bit i is word i of the page */
     TRI__KIND_FOOTER, /* above: the type is in the slot's last word */
     TRI__KIND_LARGE,  /* one object: the type, or that it is a leaf, is in the span's descriptor */
+    TRI__KIND_ARENA,  /* a chunk of an arena: its bitmap and its log (arena_chunk.h) */
 };
 
 #define TRI__DESCRIPTOR_COLOURS 64u
@@ -40,7 +41,11 @@ struct tri__class_info {
 };
 _Static_assert(sizeof(struct tri__class_info) == 16, "indexed by a shift");
 
-extern const struct tri__class_info tri__class_info[TRI__SPAN_CLASSES];
+/* Chunks of arenas have a class of their own, of which no thread has runs and no list has spans. */
+#define TRI__ARENA_SPAN TRI__SPAN_CLASSES
+#define TRI__PAGE_CLASSES (TRI__SPAN_CLASSES + 1)
+
+extern const struct tri__class_info tri__class_info[TRI__PAGE_CLASSES];
 
 /* By steps of 8 bytes where classes lie close, by steps of 128 above. */
 #define TRI__CLASS_BY_8_MAX 1016u

@@ -3,7 +3,7 @@
 #include "heap/size_class.h"
 
 /* size, magic, slots, colours_offset, bits_offset, pages, kind */
-const struct tri__class_info tri__class_info[TRI__SPAN_CLASSES] = {
+const struct tri__class_info tri__class_info[TRI__PAGE_CLASSES] = {
     [0] = {0, 0, 0, 0, 0, 0, TRI__KIND_NONE},
     [1] = {0, 0, 1, 0, 0, 0, TRI__KIND_LARGE},
     [2] = {8, 536870912, 896, 7296, 7168, 1, TRI__KIND_BITMAP},
@@ -138,6 +138,7 @@ const struct tri__class_info tri__class_info[TRI__SPAN_CLASSES] = {
     [131] = {28672, 149797, 2, 0, 0, 7, TRI__KIND_LEAF},
     [132] = {32768, 131072, 1, 0, 0, 4, TRI__KIND_FOOTER},
     [133] = {32768, 131072, 1, 0, 0, 4, TRI__KIND_LEAF},
+    [TRI__ARENA_SPAN] = {0, 0, 1, 0, 0, 0, TRI__KIND_ARENA},
 };
 
 const uint8_t tri__class_by_8[TRI__CLASS_BY_8_ENTRIES] = {

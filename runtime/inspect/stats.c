@@ -10,7 +10,9 @@
 #include "base/os.h"
 #include "collector/cycle.h"
 #include "collector/pace.h"
+#include "heap/arena_chunk.h"
 #include "inspect/inspect.h"
+#include "mutator/arena.h"
 #include "mutator/attach.h"
 #include "mutator/registry.h"
 
@@ -117,6 +119,15 @@ static void fill_heap(tri_stats *stats)
     stats->barrier_full = tri__buffers_exchanged();
 }
 
+static void fill_arenas(tri_stats *stats)
+{
+    struct tri__arena_counts counts = tri__arena_counts();
+
+    stats->arenas = tri__arenas_live();
+    stats->arena_bytes = counts.live_bytes;
+    stats->arena_waiting_bytes = counts.waiting_bytes;
+}
+
 int tri_stats_get(tri_stats *stats)
 {
     struct tri__departed sum;
@@ -128,6 +139,7 @@ int tri_stats_get(tri_stats *stats)
     add_running(&sum);
     fill_cycles(&all);
     fill_heap(&all);
+    fill_arenas(&all);
     all.assists = sum.assists;
     for (int cause = 0; cause < TRI_DELAY_CAUSES; cause++)
         tri__delay_summary(&all.delays[cause], &sum.delays[cause]);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Threads, handshakes, stacks and roots. One file a line.
+libtricolor_internal_la_SOURCES += %D%/arena.c
+libtricolor_internal_la_SOURCES += %D%/arena.h
 libtricolor_internal_la_SOURCES += %D%/attach.c
 libtricolor_internal_la_SOURCES += %D%/attach.h
 libtricolor_internal_la_SOURCES += %D%/blocking.c
