@@ -8,6 +8,7 @@ LDADD = libtricolor_internal.la $(CHECK_LIBS)
 unit_tests =
 unit_tests += %D%/test_alloc
 unit_tests += %D%/test_arena
+unit_tests += %D%/test_arena_gc
 unit_tests += %D%/test_barrier
 unit_tests += %D%/test_base
 unit_tests += %D%/test_bit_cursor
