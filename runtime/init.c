@@ -21,6 +21,7 @@
 #include "collector/cycle.h"
 #include "collector/pace.h"
 #include "collector/work.h"
+#include "heap/double_check.h"
 #include "inspect/inspect.h"
 #include "mutator/arena.h"
 #include "mutator/attach.h"
@@ -119,10 +120,9 @@ static size_t default_memory_limit(void)
 /* What a later version will do is refused, not ignored. */
 static int refuse_unknown(const struct tri__options *options)
 {
-    const char *what = options->verify != NULL       ? "TRICOLOR_VERIFY (tri_config.verify)"
-                       : options->trace_file != NULL ? "TRICOLOR_TRACE_FILE"
-                       : options->signal > 0         ? "TRICOLOR_SIGNAL (tri_config.signal)"
-                                                     : NULL;
+    const char *what = options->trace_file != NULL ? "TRICOLOR_TRACE_FILE"
+                       : options->signal > 0       ? "TRICOLOR_SIGNAL (tri_config.signal)"
+                                                   : NULL;
 
     if (what == NULL)
         return 0;
@@ -143,6 +143,7 @@ static int init_locked(const tri_config *config)
     if (error != 0)
         return error;
     tri__fault_init();
+    tri__double_check_init(options.oracle, options.seed);
     if (options.memory_limit == 0)
         options.memory_limit = default_memory_limit();
     oom = options.oom;

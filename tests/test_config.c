@@ -28,7 +28,7 @@ static void describe(const struct tri__options *options, char *text, size_t room
 {
     snprintf(text, room, "%d %zu %zu %u %d %s %d %s %llu", options->gc_percent,
              options->memory_limit, options->heap_reserve, options->markers, options->signal,
-             options->verify == NULL ? "-" : options->verify, options->trace_gc,
+             options->oracle == IS_DEBUG_BUILD ? "-" : "other", options->trace_gc,
              options->trace_file == NULL ? "-" : options->trace_file,
              (unsigned long long)options->seed);
 }
@@ -67,7 +67,6 @@ static const struct good good_values[] = {
     {"TRICOLOR_SIGNAL", "64", "100 0 0 0 64 - 0 - 0"},
     {"TRICOLOR_SIGNAL", "off", "100 0 0 0 -1 - 0 - 0"},
     {"TRICOLOR_SIGNAL", "-1", "100 0 0 0 -1 - 0 - 0"},
-    {"TRICOLOR_VERIFY", "barrier,chaos=7", "100 0 0 0 0 barrier,chaos=7 0 - 0"},
     {"TRICOLOR_TRACE", "gc", "100 0 0 0 0 - 1 - 0"},
     {"TRICOLOR_TRACE", "gc,gc", "100 0 0 0 0 - 1 - 0"},
     {"TRICOLOR_TRACE_FILE", "x.json", "100 0 0 0 0 - 0 x.json 0"},
@@ -122,6 +121,12 @@ static const struct bad {
     {"TRICOLOR_SIGNAL", "19"},
     {"TRICOLOR_SIGNAL", "32"}, /* the C library's own */
     {"TRICOLOR_SIGNAL", "URG"},
+    {"TRICOLOR_VERIFY", "barrier,chaos=7"},
+    {"TRICOLOR_VERIFY", "oracl"},
+    {"TRICOLOR_VERIFY", "oracles"},
+    {"TRICOLOR_VERIFY", "oracle,"},
+    {"TRICOLOR_VERIFY", "oracle,off"},
+    {"TRICOLOR_VERIFY", "OFF"},
     {"TRICOLOR_TRACE", "g"},
     {"TRICOLOR_TRACE", "gcc"},
     {"TRICOLOR_TRACE", "gc,"},
@@ -172,11 +177,12 @@ START_TEST(configuration_is_taken_over)
     struct tri__options options;
     char text[256];
     tri_config config = {70,            2 * GIB,   GIB,           3,        12, refuse_memory,
-                         &oom_argument, drop_line, &log_argument, "clobber"};
+                         &oom_argument, drop_line, &log_argument, "off"};
     clear_environment();
     ck_assert_int_eq(tri__options_load(&options, &config), 0);
     describe(&options, text, sizeof text);
-    ck_assert_str_eq(text, "70 2147483648 1073741824 3 12 clobber 0 - 0");
+    ck_assert_str_eq(text, IS_DEBUG_BUILD ? "70 2147483648 1073741824 3 12 other 0 - 0"
+                                          : "70 2147483648 1073741824 3 12 - 0 - 0");
     ck_assert(options.oom == refuse_memory);
     ck_assert_ptr_eq(options.oom_argument, &oom_argument);
     ck_assert(options.log == drop_line);
@@ -206,14 +212,32 @@ START_TEST(environment_overrides_the_configuration)
     char text[256];
     config.gc_percent = 70;
     config.markers = 3;
-    config.verify = "clobber";
     clear_environment();
     ck_assert_int_eq(setenv("TRICOLOR_GC_PERCENT", "off", 1), 0);
-    ck_assert_int_eq(setenv("TRICOLOR_VERIFY", "layout", 1), 0);
     ck_assert_int_eq(setenv("TRICOLOR_SEED", "5", 1), 0);
     ck_assert_int_eq(tri__options_load(&options, &config), 0);
     describe(&options, text, sizeof text);
-    ck_assert_str_eq(text, "-1 0 0 3 0 layout 0 - 5");
+    ck_assert_str_eq(text, "-1 0 0 3 0 - 0 - 5");
+}
+END_TEST
+
+START_TEST(verification_is_for_debug_builds)
+{
+    struct tri__options options;
+    tri_config config = TRI_CONFIG_INIT;
+    clear_environment();
+    ck_assert_int_eq(tri__options_load(&options, NULL), 0);
+    ck_assert(options.oracle == IS_DEBUG_BUILD);
+    config.verify = "off";
+    ck_assert_int_eq(tri__options_load(&options, &config), 0);
+    ck_assert(!options.oracle);
+    ck_assert_int_eq(setenv("TRICOLOR_VERIFY", "oracle,oracle", 1), 0);
+    ck_assert_int_eq(tri__options_load(&options, &config), IS_DEBUG_BUILD ? 0 : -EINVAL);
+    ck_assert(options.oracle == IS_DEBUG_BUILD);
+    config.verify = "oracle";
+    ck_assert_int_eq(setenv("TRICOLOR_VERIFY", "off", 1), 0);
+    ck_assert_int_eq(tri__options_load(&options, &config), IS_DEBUG_BUILD ? 0 : -EINVAL);
+    ck_assert(!options.oracle);
 }
 END_TEST
 
@@ -228,6 +252,7 @@ static const struct bad_config {
     {"tri_config.markers is 4294967295", {.markers = UINT32_MAX}},
     {"tri_config.signal is -2", {.signal = -2}},
     {"tri_config.signal is 9", {.signal = SIGKILL}},
+    {"tri_config.verify is \"clobber\"", {.verify = "clobber"}},
 };
 
 static const tri_config *config_to_load;
@@ -262,6 +287,7 @@ int main(void)
     tcase_add_test(tests, configuration_is_taken_over);
     tcase_add_test(tests, no_configuration_means_defaults);
     tcase_add_test(tests, environment_overrides_the_configuration);
+    tcase_add_test(tests, verification_is_for_debug_builds);
     Suite *suite = suite_create("config");
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -137,7 +137,7 @@ START_TEST(unknown_fault_is_fatal)
         ck_assert_ptr_nonnull(strstr(captured.text, "TRICOLOR_FAULT"));
         if (IS_DEBUG_BUILD)
             ck_assert_ptr_nonnull(strstr(captured.text, "drop-old, drop-new, skip-arm, skip-flush, "
-                                                        "allocate-white, no-chunks"));
+                                                        "allocate-white, no-chunks, corrupt-layout"));
     }
 }
 END_TEST

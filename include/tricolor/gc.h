@@ -29,7 +29,9 @@ typedef struct tri_config {
      * threads. NULL: standard error. */
     void (*log)(const char *line, void *argument);
     void *log_argument;
-    /* Verification modes, as in TRICOLOR_VERIFY; NULL: none. */
+    /* Verification modes, as in TRICOLOR_VERIFY: "oracle" (of a library configured with
+     * --enable-debug; its default): each layout is read back when it has been written, and held
+     * against its definition; "off": nothing is verified. NULL */
     const char *verify;
 } tri_config;
 

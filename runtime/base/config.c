@@ -28,6 +28,16 @@
 #define TRACE_ACCEPTED "a list, separated by commas, of: gc"
 #define SEED_ACCEPTED "a whole number below 2^64"
 
+#ifdef TRI__DEBUG
+enum { CAN_VERIFY = 1 };
+#define VERIFY_ACCEPTED "a list, separated by commas, of: oracle; or \"off\" for no verification"
+#else
+enum { CAN_VERIFY = 0 };
+#define VERIFY_ACCEPTED                                                                            \
+    "\"off\" alone, because this library was configured without --enable-debug and cannot verify "  \
+    "anything"
+#endif
+
 /* ---- what the values may be ---- */
 
 static bool percent_is_good(int percent) { return percent >= -1 && percent <= PERCENT_MAX; }
@@ -152,10 +162,29 @@ static bool parse_signal(struct tri__options *options, const char *text)
     return read_int_or_off(text, &options->signal) && signal_is_good(options->signal);
 }
 
+/* What is verified unless somebody asks for something else: all that the build can. */
+static bool read_verify(const char *text, struct tri__options *options)
+{
+    options->oracle = CAN_VERIFY;
+    if (text == NULL || *text == '\0')
+        return true;
+    options->oracle = false;
+    if (strcmp(text, "off") == 0)
+        return true;
+    for (const char *name = text;; name++) {
+        size_t length = strcspn(name, ",");
+        if (!CAN_VERIFY || length != 6 || memcmp(name, "oracle", 6) != 0)
+            return false;
+        options->oracle = true;
+        name += length;
+        if (*name == '\0')
+            return true;
+    }
+}
+
 static bool parse_verify(struct tri__options *options, const char *text)
 {
-    options->verify = text;
-    return true;
+    return read_verify(text, options);
 }
 
 static bool parse_trace(struct tri__options *options, const char *text)
@@ -192,7 +221,7 @@ static const struct variable {
     {"TRICOLOR_HEAP_RESERVE", parse_heap_reserve, RESERVE_ACCEPTED},
     {"TRICOLOR_MARKERS", parse_markers, MARKERS_ACCEPTED},
     {"TRICOLOR_SIGNAL", parse_signal, SIGNAL_ACCEPTED},
-    {"TRICOLOR_VERIFY", parse_verify, "verification modes"},
+    {"TRICOLOR_VERIFY", parse_verify, VERIFY_ACCEPTED},
     {"TRICOLOR_TRACE", parse_trace, TRACE_ACCEPTED},
     {"TRICOLOR_TRACE_FILE", parse_trace_file, "the name of a file"},
     {"TRICOLOR_SEED", parse_seed, SEED_ACCEPTED},
@@ -250,8 +279,11 @@ int tri__options_load(struct tri__options *out, const tri_config *config)
         .oom_argument = config->oom_argument,
         .log = config->log,
         .log_argument = config->log_argument,
-        .verify = config->verify,
     };
+    if (!read_verify(config->verify, &options)) {
+        tri__warn("tri_config.verify is \"%s\"; accepted is " VERIFY_ACCEPTED ".", config->verify);
+        return -EINVAL;
+    }
     status = read_environment(&options);
     if (status == 0)
         *out = options;

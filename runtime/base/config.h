@@ -21,9 +21,9 @@ struct tri__options {
     void *log_argument;
     /* Text of the program's or the environment's, either of which may change it later: for use
      * during tri_init only. */
-    const char *verify;     /* modes, not yet parsed; NULL: none */
     const char *trace_file; /* NULL: none */
     bool trace_gc;
+    bool oracle;   /* each layout written is checked; the default of --enable-debug */
     uint64_t seed; /* of whatever is random; 0: not given */
 };
 

@@ -9,7 +9,8 @@
 
 #ifdef TRI__DEBUG
 
-#define NAMES "drop-old, drop-new, skip-arm, skip-flush, allocate-white, no-chunks"
+#define NAMES "drop-old, drop-new, skip-arm, skip-flush, allocate-white, no-chunks, "                      \
+    "corrupt-layout"
 
 uint32_t tri__faults_armed;
 
@@ -20,6 +21,7 @@ static const char *const names[TRI__FAULTS] = {
     [TRI__FAULT_SKIP_FLUSH] = "skip-flush",
     [TRI__FAULT_ALLOCATE_WHITE] = "allocate-white",
     [TRI__FAULT_NO_CHUNKS] = "no-chunks",
+    [TRI__FAULT_CORRUPT_LAYOUT] = "corrupt-layout",
 };
 
 static uint32_t bit_of(const char *name, size_t length)

@@ -18,6 +18,7 @@ enum tri__fault {
     TRI__FAULT_SKIP_FLUSH,     /* "skip-flush": H3's verdict leaves out partly filled buffers */
     TRI__FAULT_ALLOCATE_WHITE, /* "allocate-white": objects born during a mark are not marked */
     TRI__FAULT_NO_CHUNKS,      /* "no-chunks": no memory for work chunks; this must be survived */
+    TRI__FAULT_CORRUPT_LAYOUT, /* "corrupt-layout": layouts are written with a wrong bit or type */
     TRI__FAULTS
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/fatal.h"
 #include "heap/cache.h"
+#include "heap/double_check.h"
 #include "layout/heap_bits.h"
 #include "layout/type.h"
 
@@ -111,6 +112,7 @@ static void *alloc_bitmap(struct tri__cache *cache, const tri_type *type, size_t
     tri__heap_bits_write(span->bits, (object - span->base) / TRI_WORD,
                          (unsigned)(span->slot_bytes / TRI_WORD),
                          tri__type_object_mask(type, bytes));
+    tri__double_check_object(object, type, bytes);
     return (void *)object;
 }
 
@@ -123,7 +125,8 @@ static void *alloc_footer(struct tri__cache *cache, const tri_type *type, size_t
     if (object == 0)
         return fail();
     footer = (const tri_type **)(object + tri__class_info[span_class].size - TRI_WORD);
-    tri__store_release(footer, type); /* rel -> acq in tri__ref_type() */
+    tri__store_release(footer, tri__type_to_store(type)); /* rel -> acq in tri__ref_type() */
+    tri__double_check_object(object, type, bytes);
     return (void *)object;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "heap/double_check.h"
 #include "layout/heap_bits.h"
 #include "layout/type.h"
 
@@ -48,6 +49,8 @@ static void lay_out(struct tri__run *run, const struct tri__span *span, const tr
                         (unsigned)(span->slot_bytes / TRI_WORD), count,
                         tri__type_object_mask(type, type->size));
     run->tag = type;
+    tri__double_check_run(span, (uint32_t)((run->current - span->base) / span->slot_bytes), count,
+                          type);
 }
 
 /* The order matters to markers that resolve a stray word to one of these slots: contents, layout,

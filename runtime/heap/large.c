@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "heap/cache.h"
+#include "heap/double_check.h"
 
 #define ZERO_BYTES ((size_t)256 << 10)
 
@@ -60,7 +61,8 @@ uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_
     enter_large(cache, span);
     if (dirty)
         zero_in_pieces(cache, base, pages << TRI__PAGE_SHIFT);
-    tri__store_release(&span->type, type); /* rel -> acq in tri__ref_type() */
+    tri__store_release(&span->type, tri__type_to_store(type)); /* rel -> acq in tri__ref_type() */
+    tri__double_check_object(base, type, bytes);
     tri__heap.hooks.safepoint(cache);
     return base;
 }

@@ -2,6 +2,8 @@
 /* Writing heap bitmaps. */
 #include "layout/heap_bits.h"
 
+#include "base/fault.h"
+
 static void replace(uint64_t *word, uint64_t field, uint64_t value)
 {
     tri__store_relaxed(word, (tri__load_relaxed(word) & ~field) | value);
@@ -77,5 +79,6 @@ uint64_t tri__type_object_mask(const tri_type *type, size_t bytes)
 {
     unsigned words = bytes < TRI__BITMAP_BYTES ? (unsigned)(bytes / TRI_WORD) : 64;
 
-    return type->tail != NULL ? flex_mask(type, words) : tiled_mask(type, words);
+    return (type->tail != NULL ? flex_mask(type, words) : tiled_mask(type, words)) ^
+           (uint64_t)tri__fault(TRI__FAULT_CORRUPT_LAYOUT);
 }
