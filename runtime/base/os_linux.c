@@ -29,13 +29,26 @@ static void *map_anonymous(size_t bytes, int protection)
     return start == MAP_FAILED ? NULL : start;
 }
 
-void *tri__os_reserve(size_t bytes) { return map_anonymous(bytes, PROT_NONE); }
+/* Kept out of core files until it is committed: a debugger that writes one would write all of it,
+ * and fill the disk. */
+void *tri__os_reserve(size_t bytes)
+{
+    void *start = map_anonymous(bytes, PROT_NONE);
+    if (start != NULL && madvise(start, bytes, MADV_DONTDUMP) != 0)
+        tri__warn("core files may contain the reserved address space (errno %d)", errno);
+    return start;
+}
 
 void *tri__os_map(size_t bytes) { return map_anonymous(bytes, PROT_READ | PROT_WRITE); }
 
 int tri__os_commit(void *start, size_t bytes)
 {
-    return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
+    if (mprotect(start, bytes, PROT_READ | PROT_WRITE) != 0)
+        return -errno;
+    if (madvise(start, bytes, MADV_DODUMP) != 0)
+        tri__warn("core files will lack %zu bytes of the heap at %p (errno %d)", bytes, start,
+                  errno);
+    return 0;
 }
 
 void tri__os_decommit(void *start, size_t bytes)
