@@ -47,7 +47,9 @@ unit_tests += %D%/test_type_macros
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
 script_tests =
 script_tests += %D%/test_cxx.sh
+script_tests += %D%/test_debugging_doc.sh
 script_tests += %D%/test_exports.sh
+script_tests += %D%/test_gdb.sh
 script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_headers.sh
 script_tests += %D%/test_invariant_tags.sh
@@ -74,8 +76,12 @@ tests_test_kvserver_values_SOURCES = %D%/test_kvserver_values.c $(kvserver_parts
 
 # Programs that scripts run.
 script_programs =
+script_programs += %D%/gdb_program
 script_programs += %D%/known_faults
 script_programs += %D%/tsan_control
+# As a user links, and without a wrapper script that gdb would have to run.
+tests_gdb_program_LDADD = libtricolor.la
+tests_gdb_program_LDFLAGS = -no-install
 tests_known_faults_LDADD =
 
 EXTRA_DIST += $(script_tests)

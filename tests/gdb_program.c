@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/gdb_program.c: builds a small heap of all kinds of objects, writes what tri_dump_object and
+ * tri_dump_span say of it to the file it is given, and waits at a place where test_gdb.sh stops it.
+ * Threads: one sleeps in TRI_BLOCKING, so that there is one to be seen. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <tricolor.h>
+#include <unistd.h>
+
+typedef struct node {
+    struct node *left, *right;
+    long key;
+} node;
+TRI_TYPE(node, left, right);
+
+typedef struct list {
+    size_t length;
+    node *items[];
+} list;
+TRI_FLEX_TYPE(list, items);
+
+typedef struct wide { /* too many words for one mask */
+    void *first[70];
+    long numbers[30];
+} wide;
+TRI_TYPE(wide, first);
+
+/* What the script asks for, by name. */
+node *single, *array;
+list *flexible;
+wide *with_byte_mask;
+void *leaf, *conservative, *nothing, *freed;
+
+static int ends[2]; /* nothing ever comes through this pipe */
+
+/* Where gdb stops the program. */
+void stop_here(void);
+__attribute__((noinline)) void stop_here(void)
+{
+    __asm__ volatile("" : : : "memory");
+}
+
+static void *sleep_in_blocking(void *slept)
+{
+    char byte;
+
+    tri_thread_attach();
+    *(int *)slept = 1;
+    TRI_BLOCKING(void)
+        !read(ends[0], &byte, 1);
+    return NULL;
+}
+
+static void build(void)
+{
+    single = tri_new(node);
+    tri_store(&single->left, tri_new(node));
+    single->key = (long)single->left;
+    array = tri_new_array(node, 1000);
+    tri_store(&array[300].right, single);
+    array[301].key = 42;
+    flexible = tri_new_flex(list, 20000);
+    tri_store(&flexible->items[9999], single);
+    with_byte_mask = tri_new(wide);
+    tri_store(&with_byte_mask->first[69], array + 7);
+    leaf = tri_strdup("a string that is long enough");
+    conservative = tri_alloc_conservative(200);
+    freed = (char *)single + 7 * 32;
+    nothing = &single;
+}
+
+static void write_dumps(const char *path)
+{
+    const void *objects[] = {(char *)single + 9,
+                             array + 300,
+                             &flexible->items[9999],
+                             with_byte_mask,
+                             leaf,
+                             conservative,
+                             nothing,
+                             freed};
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+        tri_dump_object(objects[i], file);
+    tri_dump_span(single, file);
+    tri_dump_span(flexible, file);
+    close(file);
+}
+
+int main(int argc, char **argv)
+{
+    static int slept;
+    tri_config config = TRI_CONFIG_INIT;
+    pthread_t thread;
+
+    config.gc_percent = -1;
+    config.heap_reserve = (size_t)64 << 20; /* gdb writes all of it into a core file */
+    if (argc != 2 || tri_init(&config) != 0 || pipe(ends) != 0)
+        return 2;
+    if (pthread_create(&thread, NULL, sleep_in_blocking, &slept) != 0)
+        return 2;
+    while (!__atomic_load_n(&slept, __ATOMIC_ACQUIRE))
+        usleep(1000);
+    usleep(100000); /* until it sleeps */
+    build();
+    write_dumps(argv[1]);
+    stop_here();
+    return 0;
+}
