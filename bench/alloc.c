@@ -8,7 +8,7 @@
 
 #define WINDOW_MAX 4096
 
-#define FOR_EACH_SIZE(X) X(16) X(32) X(64) X(256)
+#define FOR_EACH_SIZE(X) X(16) X(32) X(64) X(256) X(1024)
 
 struct settings {
     size_t count, window;

@@ -8,6 +8,7 @@ bench_measure_LDADD =
 
 noinst_PROGRAMS += %D%/alloc_tricolor %D%/alloc_malloc
 noinst_PROGRAMS += %D%/binary_trees_tricolor %D%/binary_trees_malloc
+noinst_PROGRAMS += %D%/layout_tricolor
 noinst_PROGRAMS += %D%/mark_tricolor
 noinst_PROGRAMS += %D%/handshake_tricolor
 
@@ -17,20 +18,25 @@ bench_alloc_tricolor_SOURCES = %D%/alloc.c $(bench_headers)
 bench_alloc_malloc_SOURCES = %D%/alloc.c $(bench_headers)
 bench_binary_trees_tricolor_SOURCES = %D%/binary_trees.c $(bench_headers)
 bench_binary_trees_malloc_SOURCES = %D%/binary_trees.c $(bench_headers)
+bench_layout_tricolor_SOURCES = %D%/layout.c $(bench_headers)
 bench_mark_tricolor_SOURCES = %D%/mark.c $(bench_headers)
 bench_handshake_tricolor_SOURCES = %D%/handshake.c $(bench_headers)
 
 bench_tricolor_cppflags = $(AM_CPPFLAGS) -DHEAP_TRICOLOR
 bench_alloc_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_binary_trees_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
+bench_layout_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_mark_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_handshake_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_alloc_tricolor_LDADD = libtricolor.la
 bench_binary_trees_tricolor_LDADD = libtricolor.la
+# It asks for what the library hides.
+bench_layout_tricolor_LDADD = libtricolor_internal.la
 bench_mark_tricolor_LDADD = libtricolor.la
 bench_handshake_tricolor_LDADD = libtricolor.la
 bench_alloc_tricolor_LDFLAGS = -no-install
 bench_binary_trees_tricolor_LDFLAGS = -no-install
+bench_layout_tricolor_LDFLAGS = -no-install
 bench_mark_tricolor_LDFLAGS = -no-install
 bench_handshake_tricolor_LDFLAGS = -no-install
 
@@ -63,4 +69,6 @@ bench_binary_trees_bdwgc_LDADD = $(BDWGC_LIBS)
 bench_mark_bdwgc_LDADD = $(BDWGC_LIBS)
 endif
 
+EXTRA_DIST += %D%/common.sh
+EXTRA_DIST += %D%/figures
 EXTRA_DIST += %D%/run
