@@ -22,6 +22,15 @@ stress_graph_SOURCES += %D%/worker.h
 stress_graph_SOURCES += %D%/world.c
 stress_graph_SOURCES += %D%/world.h
 
+check_PROGRAMS += %D%/arenas
+TESTS += %D%/arenas
+stress_arenas_LDADD = libtricolor.la
+stress_arenas_LDFLAGS = -no-install
+stress_arenas_SOURCES =
+stress_arenas_SOURCES += %D%/arenas.c
+stress_arenas_SOURCES += %D%/worker.c
+stress_arenas_SOURCES += %D%/worker.h
+
 # In --enable-debug builds: without one half of the protocol the program must fail.
 TESTS += %D%/test_faults.sh
 EXTRA_DIST += %D%/test_faults.sh
