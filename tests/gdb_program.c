@@ -30,7 +30,7 @@ TRI_TYPE(wide, first);
 node *single, *array;
 list *flexible;
 wide *with_byte_mask;
-void *leaf, *conservative, *nothing, *freed;
+void *leaf, *conservative, *nothing, *freed, *value, *lost;
 
 static int ends[2]; /* nothing ever comes through this pipe */
 
@@ -52,6 +52,20 @@ static void *sleep_in_blocking(void *slept)
     return NULL;
 }
 
+/* One is freed again. */
+static void build_arenas(void)
+{
+    tri_arena *arena = tri_arena_new(), *gone = tri_arena_new();
+    node *in_arena = tri_arena_alloc_array(arena, &tri_type_node, 3);
+    list *tail = tri_arena_alloc_flex(arena, &tri_type_list, 4);
+
+    tri_store(&tail->items[1], in_arena);
+    tri_store(&in_arena[1].right, single);
+    value = &tail->items[1];
+    lost = tri_arena_alloc(gone, &tri_type_node);
+    tri_arena_free(gone);
+}
+
 static void build(void)
 {
     single = tri_new(node);
@@ -68,6 +82,7 @@ static void build(void)
     conservative = tri_alloc_conservative(200);
     freed = (char *)single + 7 * 32;
     nothing = &single;
+    build_arenas();
 }
 
 static void write_dumps(const char *path)
@@ -79,13 +94,17 @@ static void write_dumps(const char *path)
                              leaf,
                              conservative,
                              nothing,
-                             freed};
+                             freed,
+                             value,
+                             lost,
+                             (char *)value + 30000};
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
         tri_dump_object(objects[i], file);
     tri_dump_span(single, file);
     tri_dump_span(flexible, file);
+    tri_dump_span(value, file);
     close(file);
 }
 

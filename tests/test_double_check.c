@@ -13,6 +13,22 @@
 
 /* ---- sound layouts ---- */
 
+static void allocate_everything_in(tri_arena *arena, const size_t *counts, size_t n)
+{
+    for (size_t i = 0; i < SHAPES; i++) {
+        const tri_type *type = shapes[i].type;
+
+        tri_arena_alloc(arena, type);
+        for (size_t k = 0; k < n; k++)
+            if (type->tail != NULL)
+                tri_arena_alloc_flex(arena, type, counts[k]);
+            else if (type->size * counts[k] < (size_t)1 << 22)
+                tri_arena_alloc_array(arena, type, counts[k]);
+    }
+    for (size_t bytes = 0; bytes < 40000; bytes += 1 + bytes / 10)
+        tri_arena_alloc_array(arena, &tri_type_bytes, bytes);
+}
+
 static void allocate_everything(void)
 {
     static const size_t counts[] = {0, 1, 2, 3, 5, 8, 21, 55, 64, 65, 500, 4000, 5000, 20000};
@@ -33,6 +49,7 @@ static void allocate_everything(void)
         tri_alloc_conservative(bytes);
         tri_alloc_bytes(bytes);
     }
+    allocate_everything_in(tri_arena_new(), counts, sizeof counts / sizeof *counts);
     tri_collect();
 }
 
@@ -83,6 +100,14 @@ static void allocate_pointers(void)
     tri_new_ptrs(100);
 }
 
+static void allocate_in_an_arena(void)
+{
+    tri_init(NULL);
+    tri_arena *arena = tri_arena_new();
+    tri_arena_alloc(arena, &tri_type_half);
+    tri_arena_alloc_array(arena, &tri_type_slice, 100);
+}
+
 static const struct wrong {
     void (*allocate)(void);
     const char *said[4];
@@ -104,6 +129,10 @@ static const struct wrong {
      {"tricolor: a layout is not what its type says. 800 bytes of 'pointer'",
       "  type     'bytes' (size 1, no pointers)", "             has 00000000 ",
       " should be a pointer by its type, but the collector would not read it"}},
+    {allocate_in_an_arena,
+     {"tricolor: a layout is not what its type says. 2400 bytes of 'slice'",
+      "bytes of arena 1 (live), in the chunk at 0x", "         0 wanted 10010010 01001001 ",
+      "             has 00010010 01001001 "}},
 };
 
 START_TEST(wrong_layouts)

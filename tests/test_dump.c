@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "collected.h"
+#include "heap/arena_chunk.h"
 #include "heap/dump.h"
 #include "layout/dump.h"
 #include "suite.h"
@@ -151,6 +152,46 @@ START_TEST(addresses_of_nothing)
     expect("%p: in no span\n", (void *)text);
     dump(tri_dump_span, n + ((size_t)1 << 30));
     expect("%p: in no span\n", (void *)(n + ((size_t)1 << 30)));
+}
+END_TEST
+
+START_TEST(arena_objects)
+{
+    start_quiet();
+    tri_arena *arena = tri_arena_new();
+    node *n = tri_arena_alloc(arena, &tri_type_node);
+    list *l = tri_arena_alloc_flex(arena, &tri_type_list, 5);
+    tri_store(&l->items[2], n);
+    dump(tri_dump_object, &l->items[2]);
+    expect("arena object %#zx: 48 bytes of arena 1 (live), in the chunk at %#zx\n"
+           "  type     'list' (size 8, no pointers; tail of 'pointer', size 8, pointers in the "
+           "first 8 bytes)\n"
+           "  layout   011111\n"
+           "         0 . 0x0000000000000000\n"
+           "         1 * 0x0000000000000000\n"
+           "         2 * 0x0000000000000000\n"
+           "  >      3 * 0x%016zx  -> arena object %#zx + 0 (24 bytes)\n"
+           "         4 * 0x0000000000000000\n"
+           "         5 * 0x0000000000000000\n",
+           address_of(l), address_of(n), address_of(n), address_of(n));
+    dump(tri_dump_object, (char *)n + 40000);
+    expect("%p: in no value of arena 1 (live), byte 40000 of its memory\n",
+           (void *)((char *)n + 40000));
+    dump(tri_dump_span, n);
+    expect("arena span %#zx: span class %u, 8 pages, descriptor %p\n"
+           "  slots    1 of 65536 bytes: 0 free, 0 white, 1 black; the next run from 0 on\n"
+           "  arena    1 (live): 80 of 65536 bytes used, 2 entries in its log\n"
+           "  bitmap   at %p\n"
+           "  memory   free slots read zero\n"
+           "  in       no list: it is an arena's\n"
+           "  colours  . free, o white, # black\n"
+           "       0  #\n",
+           address_of(n), tri__span_at(address_of(n))->span_class,
+           (void *)tri__span_at(address_of(n)),
+           (void *)tri__arena_chunk_of(tri__span_at(address_of(n)))->bits);
+    tri_arena_free(arena);
+    dump(tri_dump_object, l);
+    expect("%p: in no value of arena 1 (freed), byte 32 of its memory\n", (void *)l);
 }
 END_TEST
 
@@ -309,6 +350,7 @@ int main(void)
     tcase_add_test(tests, large_objects);
     tcase_add_test(tests, leaf_object);
     tcase_add_test(tests, addresses_of_nothing);
+    tcase_add_test(tests, arena_objects);
     tcase_add_test(tests, a_broken_footer);
     tcase_add_test(tests, a_closed_descriptor);
     tcase_add_test(tests, bitmap_span);

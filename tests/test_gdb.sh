@@ -42,8 +42,12 @@ tricolor object leaf
 tricolor object conservative
 tricolor object nothing
 tricolor object freed
+tricolor object value
+tricolor object lost
+tricolor object (char *)value + 30000
 tricolor span single
 tricolor span flexible
+tricolor span value
 echo == rest\n
 tricolor heap
 tricolor threads

@@ -258,6 +258,49 @@ START_TEST(dead_objects)
 }
 END_TEST
 
+/* ---- arenas ---- */
+
+/* Of a value of an arena the mask ends with what was asked for. */
+static void expect_value(const char *p, const tri_type *type, size_t bytes)
+{
+    look(p);
+    ck_assert_uint_le(have_words, (bytes + 7) / 8 + (bytes == 0));
+    for (size_t i = 0; i < bytes / 8; i++)
+        ck_assert_msg((i < have_words ? have[i] : 0) == tri__layout_oracle(type, i),
+                      "%zu bytes of %s, word %zu", bytes, type->name, i);
+    ck_assert_ptr_eq(tri_object_base(p), p);
+    ck_assert_uint_eq(tri_object_size(p), bytes == 0 ? 8 : (bytes + 7) / 8 * 8);
+    ck_assert(tri_object_type(p) == type);
+    if (bytes > 1)
+        ck_assert_ptr_eq(tri_object_base(p + bytes - 1), p);
+}
+
+START_TEST(values_of_arenas)
+{
+    static const size_t counts[] = {0, 1, 2, 7, 64, 100};
+    tri_arena *arena;
+    char *last = NULL;
+
+    start_quiet();
+    arena = tri_arena_new();
+    for (size_t i = 0; i < SHAPES; i++)
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+            const tri_type *type = shapes[i].type;
+            size_t bytes = type->tail != NULL ? type->size + counts[k] * type->tail->size
+                                              : counts[k] * type->size;
+
+            if (bytes > TRI_ARENA_VALUE_MAX || bytes > ROOM * TRI_WORD)
+                continue;
+            last = type->tail != NULL ? tri_arena_alloc_flex(arena, type, counts[k])
+                                      : tri_arena_alloc_array(arena, type, counts[k]);
+            expect_value(last, type, bytes);
+        }
+    tri_arena_free(arena);
+    ck_assert_uint_eq(tri_pointer_mask(last, NULL, 0), 0);
+    ck_assert_ptr_null(tri_object_base(last));
+}
+END_TEST
+
 /* ---- roots ---- */
 
 TRI_ROOT static tree *variable;
@@ -354,6 +397,7 @@ int main(void)
     tcase_add_test(tests, interior_pointers);
     tcase_add_test(tests, pointers_to_nothing);
     tcase_add_test(tests, dead_objects);
+    tcase_add_test(tests, values_of_arenas);
     tcase_add_test(tests, roots);
     tcase_add_test(tests, masks_that_are_cut);
     tcase_add_test(tests, objects_stay_while_they_are_looked_at);

@@ -166,7 +166,7 @@ class Heap:
         page = (word - self.base) // PAGE_BYTES
         if not self.holds(word) or page >= self.committed or read(self.page_class + page, 1)[0] == 0:
             return None
-        return Span(self, read_word(self.page_span + page * WORD))
+        return span_of(self, read_word(self.page_span + page * WORD))
 
     def spans(self):
         classes = read(self.page_class, self.committed)
@@ -176,7 +176,7 @@ class Heap:
             if classes[page] == 0:
                 page += 1
                 continue
-            span = Span(self, words_of(pointers[page * WORD:(page + 1) * WORD])[0])
+            span = span_of(self, words_of(pointers[page * WORD:(page + 1) * WORD])[0])
             yield span
             page += span.pages
 
@@ -185,58 +185,164 @@ class Heap:
         if not self.holds(word):
             return "not in the heap"
         span = self.span_at(word)
-        slot = span.slot_of(word) if span is not None else None
-        if slot is None:
+        if span is None or not span.has_slot(word):
             return "in the heap, in no slot"
-        base = span.base + slot * span.slot_bytes
-        if span.colours()[slot] == 0:
-            return "free slot %#x + %d" % (base, word - base)
-        return "%s object %#x + %d (%d bytes)" % (span.kind, base, word - base, span.object_bytes())
+        found = span.object_at(word)
+        if found is None:
+            return span.missed(word)
+        if found.colour == 0:
+            return "free slot %#x + %d" % (found.base, word - found.base)
+        return "%s object %#x + %d (%d bytes)" % (span.kind, found.base, word - found.base,
+                                                  found.bytes)
 
 
 class Span:
-    def __init__(self, heap, start):
-        value = structure("tri__span", start)
-        self.heap, self.start, self.value = heap, start, value
+    """Slots of one size. Kinds that differ from that are classes below."""
+
+    def __init__(self, heap, start, value, kind):
+        self.heap, self.start, self.value, self.kind = heap, start, value, kind
         self.base = int(value["base"])
         self.pages = int(value["pages"])
         self.slots = int(value["slots"])
         self.slot_bytes = int(value["slot_bytes"])
         self.span_class = int(value["span_class"])
         self.bits = address(value["bits"])
-        info = heap.infos[self.span_class]
-        self.kind = heap.kinds.get(int(info["kind"]), "unknown")
-        self.bits_offset = int(info["bits_offset"])
 
     def colours(self):
         return read(address(self.value["colours"]), self.slots)
 
-    def slot_of(self, word):
-        slot = (word - self.base) // self.slot_bytes
-        return slot if slot < self.slots else None
+    def has_slot(self, word):
+        return (word - self.base) // self.slot_bytes < self.slots
 
-    def object_bytes(self):
-        return self.slot_bytes - WORD if self.kind == "footer" else self.slot_bytes
+    def object_at(self, word):
+        slot = (word - self.base) // self.slot_bytes
+        return Object(self, self.base + slot * self.slot_bytes, self.slot_bytes - self.footer_bytes(),
+                      self.colours()[slot])
+
+    def footer_bytes(self):
+        return 0
+
+    def heading(self, found):
+        colour = COLOURS[found.colour][0] if found.colour < len(COLOURS) else "of no colour"
+        return "%d bytes in a slot of %d, %s; slot %d of span %#x" % (
+            found.bytes, self.slot_bytes, colour, (found.base - self.base) // self.slot_bytes,
+            self.base)
 
     def type_of(self, base):
         """(Type or None, description) of the object at base."""
-        if self.kind == "leaf":
-            return type_at(address(global_value("tri_type_bytes").address))
-        if self.kind == "bitmap":
-            return None, "not recorded"
-        if self.kind == "footer":
-            return type_at(read_word(base + self.slot_bytes - WORD))
         return type_at(address(self.value["type"]))
 
-    def pointer_words(self, base, found):
+    def pointer_words(self, base):
         """A function: is this word of the object a pointer to the collector?"""
-        if self.kind == "bitmap":
-            first = (base - self.base) // WORD
-            bits = words_of(read(self.bits, self.pages * 128))
-            return lambda word: bits[(first + word) // 64] >> (first + word) % 64 & 1 != 0
-        if found is None:
-            return lambda word: False
-        return found.is_pointer
+        found = self.type_of(base)[0]
+        return found.is_pointer if found is not None else lambda word: False
+
+    def details(self):
+        """Lines of `tricolor span` that only this kind has."""
+        return ["type     " + self.type_of(self.base)[1]]
+
+
+class LeafSpan(Span):
+    def type_of(self, base):
+        return type_at(address(global_value("tri_type_bytes").address))
+
+    def details(self):
+        return []
+
+
+class BitmapSpan(Span):
+    def type_of(self, base):
+        return None, "not recorded"
+
+    def pointer_words(self, base):
+        first = (base - self.base) // WORD
+        bits = words_of(read(self.bits, PAGE_BYTES // WORD // 8))
+        return lambda word: bits[(first + word) // 64] >> (first + word) % 64 & 1 != 0
+
+    def details(self):
+        return ["bitmap   at %#x" % self.bits]
+
+
+class FooterSpan(Span):
+    def footer_bytes(self):
+        return WORD
+
+    def type_of(self, base):
+        return type_at(read_word(base + self.slot_bytes - WORD))
+
+    def details(self):
+        return []
+
+
+class ArenaSpan(Span):
+    """A chunk: values one after the other, whose types and lengths stand in a log."""
+
+    STATES = ("not in use", "live", "freed")
+
+    def __init__(self, heap, start, value, kind):
+        super().__init__(heap, start, value, kind)
+        self.chunk = structure("tri__arena_chunk", start)
+        self.used = int(self.chunk["used"])
+        self.arena = "arena %d (%s)" % (int(self.chunk["arena"]),
+                                        self.STATES[int(self.chunk["state"])])
+
+    def run_at(self, word):
+        """The entry of the log that the word lies under."""
+        log, low, high = self.chunk["log"], 0, int(self.chunk["runs"])
+        while high - low > 1:
+            middle = (low + high) // 2
+            if int(log[middle]["offset"]) <= word - self.base:
+                low = middle
+            else:
+                high = middle
+        return log[low]
+
+    def object_at(self, word):
+        if word - self.base >= self.used:
+            return None
+        run = self.run_at(word)
+        if address(run["type"]) == 0:
+            return None
+        found, count = Type(address(run["type"])), int(run["count"])
+        size = found.size + count * found.tail.size if found.tail else count * found.size
+        align = WORD if size <= WORD else 2 * WORD
+        stride = max((size + align - 1) // align * align, WORD)
+        first = self.base + int(run["offset"])
+        return Object(self, first + (word - first) // stride * stride,
+                      max((size + WORD - 1) // WORD * WORD, WORD), 2)
+
+    def missed(self, word):
+        return "in no value of %s, byte %d of its memory" % (
+            self.arena, int(self.chunk["first"]) + word - self.base)
+
+    def heading(self, found):
+        return "%d bytes of %s, in the chunk at %#x" % (found.bytes, self.arena, self.base)
+
+    def type_of(self, base):
+        return type_at(address(self.run_at(base)["type"]))
+
+    def details(self):
+        return ["%s: %d of %d bytes used, %d entries in its log" %
+                (self.arena.replace("arena", "arena   ", 1), self.used, int(self.chunk["bytes"]),
+                 int(self.chunk["runs"])),
+                "bitmap   at %#x" % address(self.chunk["bits"])]
+
+
+KINDS = {"leaf": LeafSpan, "bitmap": BitmapSpan, "footer": FooterSpan, "large": Span,
+         "arena": ArenaSpan}
+
+
+def span_of(heap, start):
+    value = structure("tri__span", start)
+    kind = heap.kinds.get(int(heap.infos[int(value["span_class"])]["kind"]), "unknown")
+    return KINDS.get(kind, Span)(heap, start, value, kind)
+
+
+class Object:
+    """An object, or a slot; an arena's value."""
+
+    def __init__(self, span, base, size, colour):
+        self.span, self.base, self.bytes, self.colour = span, base, size, colour
 
 
 # ----------------------------------------------------------------------------- objects
@@ -269,23 +375,18 @@ def put_values(heap, first, values, mask, here):
             k += 1
 
 
-def put_object(heap, span, slot, word):
-    base = span.base + slot * span.slot_bytes
-    size = span.object_bytes()
-    colour = span.colours()[slot]
-    found, description = span.type_of(base)
-    here, count = (word - base) // WORD, size // WORD
+def put_object(found, word):
+    span, base = found.span, found.base
+    here, count = (word - base) // WORD, found.bytes // WORD
     first = here // WINDOW_WORDS * WINDOW_WORDS if here < count else 0
     shown = min(count - first, WINDOW_WORDS)
-    print("%s object %#x: %d bytes in a slot of %d, %s; slot %d of span %#x" %
-          (span.kind, base, size, span.slot_bytes,
-           COLOURS[colour][0] if colour < len(COLOURS) else "of no colour", slot, span.base))
-    print("  type     " + description)
-    is_pointer = span.pointer_words(base, found)
+    print("%s object %#x: %s" % (span.kind, base, span.heading(found)))
+    print("  type     " + span.type_of(base)[1])
+    is_pointer = span.pointer_words(base)
     mask = [is_pointer(first + k) for k in range(shown)]
     print("  layout   " + put_bits(mask))
     try:
-        put_values(heap, first, words_of(read(base + first * WORD, shown * WORD)), mask, here)
+        put_values(span.heap, first, words_of(read(base + first * WORD, shown * WORD)), mask, here)
     except gdb.MemoryError:
         print("    its memory cannot be read")
     if shown < count:
@@ -314,6 +415,8 @@ def put_cache(cache, span):
 
 
 def whereabouts(heap, span):
+    if span.kind == "arena":
+        return "no list: it is an arena's"
     for mutator in mutators():
         cache = mutator["writer"]["cache"]
         if address(cache["spans"][span.span_class]) == span.start:
@@ -334,10 +437,8 @@ def put_span(heap, span):
            span.start))
     print("  slots    %d of %d bytes: %d free, %d white, %d black; the next run from %d on" %
           ((span.slots, span.slot_bytes) + counts + (int(span.value["next_slot"]),)))
-    if span.bits != 0:
-        print("  bitmap   at %#x" % span.bits)
-    if span.kind not in ("leaf", "bitmap", "footer"):
-        print("  type     " + span.type_of(span.base)[1])
+    for line in span.details():
+        print("  " + line)
     print("  memory   free slots " + ("may hold old bytes" if span.value["dirty"] else "read zero"))
     print("  in       " + whereabouts(heap, span))
     print("  colours  . free, o white, # black")
@@ -409,14 +510,14 @@ def argument_address(argument, command):
     return address(gdb.parse_and_eval(argument))
 
 
-class Tricolor(gdb.Command):
+class TricolorCommand(gdb.Command):
     """Look into the heap of libtricolor: object ADDRESS, span ADDRESS, heap, threads."""
 
     def __init__(self):
         super().__init__("tricolor", gdb.COMMAND_DATA, prefix=True)
 
 
-class Object(gdb.Command):
+class ObjectCommand(gdb.Command):
     """tricolor object ADDRESS: the object that ADDRESS points to or into.
 Its kind, colour, slot and layout, and 64 of its words around ADDRESS: * is a word that the
 collector takes for a pointer, ~> a value that looks like one and is not followed."""
@@ -427,11 +528,11 @@ collector takes for a pointer, ~> a value that looks like one and is not followe
     def invoke(self, argument, from_tty):
         heap, word = Heap(), argument_address(argument, "object")
         span = heap.span_at(word)
-        slot = span.slot_of(word) if span is not None else None
-        if slot is None:
+        found = span.object_at(word) if span is not None and span.has_slot(word) else None
+        if found is None:
             print("%#x: %s" % (word, heap.describe(word)))
         else:
-            put_object(heap, span, slot, word)
+            put_object(found, word)
 
 
 class SpanCommand(gdb.Command):
@@ -461,7 +562,7 @@ Slots in threads' caches that are not handed out yet count as white or black."""
         put_heap(Heap())
 
 
-class Threads(gdb.Command):
+class ThreadsCommand(gdb.Command):
     """tricolor threads: the threads that are attached to the heap.
 Each one's state, the state of its write barrier, its request word, and how many values its barrier
 buffer holds."""
@@ -474,5 +575,5 @@ buffer holds."""
         put_threads()
 
 
-for command in (Tricolor, Object, SpanCommand, HeapCommand, Threads):
+for command in (TricolorCommand, ObjectCommand, SpanCommand, HeapCommand, ThreadsCommand):
     command()

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fatal.h"
+#include "heap/arena_chunk.h"
 #include "heap/dump.h"
 #include "layout/dump.h"
 #include "layout/oracle.h"
@@ -23,6 +24,7 @@ struct check {
     size_t bytes;
     uintptr_t data_end;
     uintptr_t from, to;
+    bool arena_bits; /* the chunk's bitmap is compared, not the iterator */
 };
 
 static bool enabled = true;   /* const after init */
@@ -67,8 +69,20 @@ static uint64_t wanted_row(const struct check *check, uintptr_t row)
     return mask;
 }
 
+/* Of an arena the collector does not walk the values' types, but the bits of the chunk. */
+static uint64_t arena_row(const struct check *check, uintptr_t row)
+{
+    const struct tri__arena_chunk *chunk = tri__arena_chunk_of(tri__span_at(row));
+    size_t words = row < check->to ? (check->to - row) / TRI_WORD : 0;
+
+    if (words == 0)
+        return 0;
+    return tri__heap_bits_read(chunk->bits, (row - chunk->span.base) / TRI_WORD,
+                               words < ROW_WORDS ? (unsigned)words : ROW_WORDS);
+}
+
 /* A broken iterator may run anywhere, but not for ever. */
-static uint64_t visited_row(const struct check *check, uintptr_t row)
+static uint64_t iterator_row(const struct check *check, uintptr_t row)
 {
     struct tri__type_pointers it = iterator_of(check);
     size_t steps = (check->to - check->from) / TRI_WORD + 1;
@@ -81,6 +95,11 @@ static uint64_t visited_row(const struct check *check, uintptr_t row)
             mask |= UINT64_C(1) << (slot - row) / TRI_WORD;
     }
     return mask;
+}
+
+static uint64_t visited_row(const struct check *check, uintptr_t row)
+{
+    return check->arena_bits ? arena_row(check, row) : iterator_row(check, row);
 }
 
 static void put_carets(struct tri__print *out, uint64_t difference)
@@ -163,6 +182,28 @@ static void compare(const struct check *check)
         report(check, difference);
 }
 
+/* The first word of the value of which the chunk's bitmap is wrong; 0: none. */
+static uintptr_t wrong_arena_bit(const struct check *check)
+{
+    for (uintptr_t row = check->from; row < check->to; row += ROW_WORDS * TRI_WORD) {
+        uint64_t difference = arena_row(check, row) ^ wanted_row(check, row);
+
+        if (difference != 0)
+            return row + (unsigned)__builtin_ctzll(difference) * TRI_WORD;
+    }
+    return 0;
+}
+
+static void compare_arena_bits(struct check *check)
+{
+    uintptr_t difference = wrong_arena_bit(check);
+
+    check->arena_bits = true;
+    if (difference != 0)
+        report(check, difference);
+    check->arena_bits = false;
+}
+
 /* Not empty, and often short. */
 static void compare_random_range(struct check *check, uintptr_t limit)
 {
@@ -182,17 +223,26 @@ static uintptr_t data_end(const struct check *check, uintptr_t limit)
     return kind == TRI__KIND_BITMAP ? check->ref.base + check->bytes / TRI_WORD * TRI_WORD : limit;
 }
 
+/* A slot whose colour may not be set yet, or an arena's value. */
+static bool locate(uintptr_t base, struct tri__ref *ref)
+{
+    return tri__locate(base, ref) &&
+           (ref->span_class != TRI__ARENA_SPAN || tri__arena_resolve(base, ref));
+}
+
 static void check_layout(uintptr_t base, const tri_type *type, size_t bytes)
 {
     struct check check = {.type = type, .bytes = bytes};
     uintptr_t limit;
 
-    TRI__ASSERT(tri__locate(base, &check.ref) && check.ref.base == base);
+    TRI__ASSERT(locate(base, &check.ref) && check.ref.base == base);
     limit = tri__ref_limit(&check.ref);
     check.data_end = data_end(&check, limit);
     check.from = base;
     check.to = limit;
     compare(&check);
+    if (check.ref.span_class == TRI__ARENA_SPAN)
+        compare_arena_bits(&check);
     compare_random_range(&check, limit);
 }
 
@@ -218,10 +268,10 @@ void tri__double_check_object(uintptr_t base, const tri_type *type, size_t bytes
 {
     struct tri__ref ref;
 
-    if (!enabled || type == NULL)
+    if (!enabled || type == NULL || bytes == 0) /* an arena's array of no elements has no bits */
         return;
     check_layout(base, type, bytes);
-    if (tri__locate(base, &ref))
+    if (locate(base, &ref))
         check_zero(base + bytes, tri__ref_limit(&ref)); /* [inv.layout.slack] */
 }
 

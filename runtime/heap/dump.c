@@ -55,8 +55,10 @@ void tri__put_word(struct tri__print *out, uintptr_t word)
 
     if (!tri__in_heap(word))
         tri__put(out, "not in the heap");
-    else if (!locate(word, &ref))
+    else if (!tri__locate(word, &ref))
         tri__put(out, "in the heap, in no slot");
+    else if (!locate(word, &ref))
+        tri__put_arena_word(out, word);
     else if (!tri__is_allocated(&ref))
         tri__put(out, "free slot %#zx + %zu", (size_t)ref.base, (size_t)(word - ref.base));
     else
@@ -175,6 +177,10 @@ static void put_heading(struct tri__print *out, const struct tri__ref *ref)
 {
     const struct tri__span *span = tri__span_at(ref->base);
 
+    if (ref->span_class == TRI__ARENA_SPAN) {
+        tri__put_arena_heading(out, ref);
+        return;
+    }
     tri__put(out, "%s object %#zx: %zu bytes in a slot of %zu, %s; slot %zu of span %#zx\n",
              ref_kind_name(ref), (size_t)ref->base, (size_t)(tri__ref_limit(ref) - ref->base),
              tri__ref_bytes(ref), colour_name(tri__load_acquire(ref->colour)),

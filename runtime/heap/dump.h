@@ -12,6 +12,11 @@
 
 const char *tri__kind_name(enum tri__kind kind);
 
+/* Parts of the below, about arenas. */
+void tri__put_arena_word(struct tri__print *out, uintptr_t word);
+void tri__put_arena_heading(struct tri__print *out, const struct tri__ref *ref);
+void tri__put_arena_chunk(struct tri__print *out, const struct tri__span *span);
+
 /* In the middle of a line: "bitmap object 0x… + 8 (48 bytes)", or what else the word is. */
 void tri__put_word(struct tri__print *out, uintptr_t word);
 

@@ -50,25 +50,43 @@ static void put_own_cache(struct tri__print *out, const struct tri__span *span)
                  (run->end - span->base) / span->slot_bytes - 1);
 }
 
+/* The list's name, NULL if it is in none. */
+static const char *list_of(const struct tri__span *span)
+{
+    static const char *const names[] = {
+        "the partial list of side 0",
+        "the partial list of side 1",
+        "the full list of side 0",
+        "the full list of side 1",
+    };
+    const struct tri__central *central = &tri__heap.central[span->span_class];
+    const struct tri__stack *stacks[] = {
+        &central->partial[0],
+        &central->partial[1],
+        &central->full[0],
+        &central->full[1],
+    };
+
+    for (unsigned i = 0; i < 4; i++)
+        if (stack_holds(stacks[i], span))
+            return names[i];
+    return NULL;
+}
+
 static void put_whereabouts(struct tri__print *out, const struct tri__span *span)
 {
-    const struct tri__central *central = &tri__heap.central[span->span_class];
+    const char *list;
 
+    if (span->span_class >= TRI__SPAN_CLASSES) {
+        tri__put(out, "no list: it is an arena's");
+        return;
+    }
     if (own_cache_holds(span)) {
         put_own_cache(out, span);
         return;
     }
-    for (unsigned side = 0; side < 2; side++) {
-        if (stack_holds(&central->partial[side], span)) {
-            tri__put(out, "the partial list of side %u", side);
-            return;
-        }
-        if (stack_holds(&central->full[side], span)) {
-            tri__put(out, "the full list of side %u", side);
-            return;
-        }
-    }
-    tri__put(out, "no list: another thread's cache, or being swept");
+    list = list_of(span);
+    tri__put(out, "%s", list != NULL ? list : "no list: another thread's cache, or being swept");
 }
 
 /* ---- its slots ---- */
@@ -106,6 +124,8 @@ void tri__put_span(struct tri__print *out, const struct tri__span *span)
     put_counts(out, span);
     if (span->bits != NULL)
         tri__put(out, "  bitmap   at %p\n", (const void *)span->bits);
+    if (info->kind == TRI__KIND_ARENA)
+        tri__put_arena_chunk(out, span);
     if (info->kind == TRI__KIND_LARGE) {
         tri__put(out, "  type     ");
         tri__put_type(out, tri__load_acquire(&span->type));

@@ -21,6 +21,7 @@ libtricolor_internal_la_SOURCES += %D%/double_check.c
 libtricolor_internal_la_SOURCES += %D%/double_check.h
 libtricolor_internal_la_SOURCES += %D%/dump.c
 libtricolor_internal_la_SOURCES += %D%/dump.h
+libtricolor_internal_la_SOURCES += %D%/dump_arena.c
 libtricolor_internal_la_SOURCES += %D%/dump_span.c
 libtricolor_internal_la_SOURCES += %D%/heap.c
 libtricolor_internal_la_SOURCES += %D%/heap.h
