@@ -96,7 +96,7 @@ static void await_cycles(size_t cycles)
 
     TRI_BLOCKING {
         do {
-            usleep(20000);
+            usleep(250000); /* the figures of many threads take a while to add up */
             tri_stats_get(&stats);
         } while (stats.cycles < cycles);
     }
