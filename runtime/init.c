@@ -28,6 +28,7 @@
 #include "mutator/handshake.h"
 #include "mutator/registry.h"
 #include "mutator/roots.h"
+#include "mutator/user_stack.h"
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool initialized; /* [init_lock] */
@@ -181,6 +182,7 @@ void tri_shutdown(void)
     tri__roots_release();
     tri__arenas_release();
     tri__handles_release();
+    tri__user_stacks_release();
     tri__rcu_barrier();
     tri__buffers_release();
     tri__work_release();

@@ -43,6 +43,7 @@ unit_tests += %D%/test_size_class
 unit_tests += %D%/test_span
 unit_tests += %D%/test_type
 unit_tests += %D%/test_type_macros
+unit_tests += %D%/test_user_stack
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
 script_tests =
@@ -96,6 +97,7 @@ EXTRA_DIST += %D%/leaks.c
 EXTRA_DIST += %D%/laid_out.h
 EXTRA_DIST += %D%/layouts.h
 EXTRA_DIST += %D%/pages.h
+EXTRA_DIST += %D%/coroutine.h
 EXTRA_DIST += %D%/phase.h
 EXTRA_DIST += %D%/random.h
 EXTRA_DIST += %D%/sanitized.h

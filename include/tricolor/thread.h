@@ -35,6 +35,40 @@ static inline void tri_safepoint(void)
         tri__safepoint_slow();
 }
 
+/* Stacks that the program makes itself, for coroutines, fibers and the like. A registered stack that
+ * no thread is running on keeps alive what it points to, like the stack of a thread.
+ *
+ *     static void resume(coroutine *c)          // on the thread's own stack, or another coroutine's
+ *     {
+ *         tri_stack_switch(c->stack);
+ *         swapcontext(&c->caller, &c->context); // makecontext was given the registered memory
+ *     }
+ *     static void yield(coroutine *c)
+ *     {
+ *         tri_stack_switch(c->caller_stack);    // NULL, if that is a thread's own
+ *         swapcontext(&c->context, &c->caller);
+ *     }
+ *
+ * A stack may be left by one thread and entered by another; it is the program's business that two
+ * threads never are on one at the same time (fatal when seen). */
+typedef struct tri_stack tri_stack;
+
+/* [low, low + bytes) will be a stack that grows downwards; nothing is on it yet. The memory is the
+ * caller's, and stays so. Returns NULL with errno == ENOMEM when there is no memory for the record.
+ * Any thread; not a safepoint. */
+TRI_API tri_stack *tri_stack_register(void *low, size_t bytes);
+
+/* What is on the stack is no root any more; `stack` is gone, its memory may be. Fatal while a thread
+ * is on it. NULL is ignored. Any thread; not a safepoint. */
+TRI_API void tri_stack_unregister(tri_stack *stack);
+
+/* The calling thread leaves the stack it is on, which keeps what is on it now, and goes to `stack`;
+ * NULL is the thread's own. To be called on the stack that is left, right before the stack pointer
+ * changes; until then the heap must not be used. Waits only if the collector is looking at `stack`
+ * at this moment; scans it if it has not been scanned in a running mark. Before a thread ends it
+ * must be back on its own stack. */
+TRI_API void tri_stack_switch(tri_stack *stack);
+
 /* A block that may sleep as long as it likes:
  *
  *     TRI_BLOCKING { read(fd, buffer, n); }

@@ -19,6 +19,7 @@
 #include "heap/arena_quarantine.h"
 #include "mutator/attach.h"
 #include "mutator/roots.h"
+#include "mutator/user_stack.h"
 
 #define WAIT_NS UINT64_C(200000) /* backstop while other workers finish */
 
@@ -175,6 +176,7 @@ static void scan_roots(void)
     tri__roots_scan(tri__marker_take, &marker);
     tri__handles_scan(tri__marker_take, &marker);
     tri__arena_chunks_each(tri__marker_take_arena, &marker);
+    tri__user_stacks_scan(tri__marker_take, &marker);
     tri__marker_drain(&marker);
     tri__marker_leave(&marker);
 }
@@ -224,6 +226,7 @@ static void mark(struct tri__cycle_report *report)
     uint64_t start = tri__os_now();
 
     tri__marked_reset();
+    tri__user_stacks_begin_mark();
     tri__buffers_open();
     tri__buffers_set_bound((uint32_t)(tri__pace_live() / 100 / sizeof(struct tri__buffer)));
     if (!tri__fault(TRI__FAULT_SKIP_ARM))

@@ -17,6 +17,7 @@
 #include "mutator/handshake.h"
 #include "mutator/roots.h"
 #include "mutator/stack.h"
+#include "mutator/user_stack.h"
 
 _Static_assert(offsetof(struct tri__mutator, writer) == 0, "tri__self is cast to its floor's view");
 _Static_assert(offsetof(struct tri__writer, cache) == 0, "tri__self is cast to its floor's view");
@@ -161,6 +162,7 @@ void tri__mutator_leave(void)
         self->blocking_depth = 1;
         tri_blocking_end();
     }
+    tri__user_stacks_check_leave(self);
     tri__registry_lock();
     tri__handshake_answer(self);
     tri__cache_drop(&self->writer.cache);

@@ -16,3 +16,5 @@ libtricolor_internal_la_SOURCES += %D%/roots.c
 libtricolor_internal_la_SOURCES += %D%/roots.h
 libtricolor_internal_la_SOURCES += %D%/stack.c
 libtricolor_internal_la_SOURCES += %D%/stack.h
+libtricolor_internal_la_SOURCES += %D%/user_stack.c
+libtricolor_internal_la_SOURCES += %D%/user_stack.h

@@ -44,15 +44,28 @@ enum tri__request {
     TRI__REQUEST_RELEASE, /* H4: barrier off, give cached runs back */
 };
 
+/* A stack of the program's, or a thread's own once that thread has left it (user_stack.h). */
+struct tri_stack {
+    struct tri__stack_entry link; /* while the record is free */
+    uint32_t state;               /* atomic: enum tri__stack_state */
+    uint32_t scanned;             /* number of the mark that has seen all that is on it */
+
+    /* of who is on it; while nobody is, of who has claimed it */
+    uintptr_t low, high;
+    uintptr_t pointer; /* what lies above is on it */
+    struct tri__registers registers;
+};
+
 struct tri__mutator {
     struct tri__writer writer; /* first: tri__self points into it */
 
-    /* const after attach */
-    uintptr_t stack_end; /* lowest address the stack may grow to */
-    uintptr_t stack_high;
-    uint32_t tid;
+    uint32_t tid; /* const after attach */
 
     /* owner */
+    uintptr_t stack_end; /* lowest address that the stack it is on may grow to */
+    uintptr_t stack_high;
+    tri_stack *stack;         /* that it is on; NULL: its own, and has never left it */
+    struct tri_stack native; /* its own; in use once it has left it */
     uint32_t attach_depth;
     uint32_t blocking_depth;
     uint64_t aside_after; /* 0, or when to step aside if the handshake is not over by then */

@@ -74,8 +74,9 @@ void tri__stack_scan_own(struct tri__mutator *self)
     uintptr_t registers[TRI__SAVED_REGISTERS], pointer = tri__stack_pointer();
 
     if (pointer < self->stack_end || pointer >= self->stack_high)
-        tri__fatal("a thread used the heap on a stack that is not its own (a coroutine, "
-                   "or a signal handler on an alternate stack): %p is not in %p..%p",
+        tri__fatal("a thread used the heap on a stack that is not its own: %p is not in %p..%p; "
+                   "register the stacks of coroutines and switch with tri_stack_switch(), and "
+                   "do not use the heap in signal handlers",
                    (void *)pointer, (void *)self->stack_end, (void *)self->stack_high);
     tri__registers_read(registers);
     /* From our own frame on: it holds the registers our callers need and we use. */
@@ -83,10 +84,20 @@ void tri__stack_scan_own(struct tri__mutator *self)
     scan_words(self, (uintptr_t)registers, (uintptr_t)(registers + TRI__SAVED_REGISTERS));
 }
 
-void tri__stack_save(struct tri__mutator *self, uintptr_t low)
+void tri__stack_save(struct tri__registers *registers, uintptr_t low, uintptr_t high)
 {
-    for (unsigned i = 0; i < TRI__SAVED_FRAME && low + i * TRI_WORD < self->stack_high; i++)
-        self->registers.frame[i] = read_word(low + i * TRI_WORD);
+    for (unsigned i = 0; i < TRI__SAVED_FRAME && low + i * TRI_WORD < high; i++)
+        registers->frame[i] = read_word(low + i * TRI_WORD);
+}
+
+void tri__stack_words(uintptr_t low, uintptr_t high, tri__buffer_take *take, void *argument)
+{
+    for (uintptr_t at = low; at < high; at += TRI_WORD) {
+        uintptr_t word = read_word(at);
+
+        if (tri__in_heap(word))
+            take(word, argument);
+    }
 }
 
 void tri__stack_scan_claimed(struct tri__mutator *mutator)
