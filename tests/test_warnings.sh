@@ -36,7 +36,7 @@ for compiler in "$CC" gcc clang; do
     compiles_in "$compiler -x c" c11 gnu11 c17
 done
 for compiler in "$CXX" g++ clang++; do
-    [ -n "$compiler" ] && command -v "${compiler%% *}" >"$work/where" || continue
+    command -v "${compiler%% *}" >"$work/where" || continue
     compiles_in "$compiler -x c++" c++17 gnu++17 c++20
 done
 [ "$failures" -eq 0 ]
