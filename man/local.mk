@@ -11,6 +11,7 @@ dist_man3_MANS += %D%/tri_memmove.3
 dist_man3_MANS += %D%/tri_new.3
 dist_man3_MANS += %D%/tri_object.3
 dist_man3_MANS += %D%/tri_root.3
+dist_man3_MANS += %D%/tri_stack.3
 dist_man3_MANS += %D%/tri_stats.3
 dist_man3_MANS += %D%/tri_store.3
 dist_man3_MANS += %D%/tri_thread.3
