@@ -58,6 +58,7 @@ script_tests += %D%/test_kvserver.sh
 script_tests += %D%/test_leaks.sh
 script_tests += %D%/test_man.sh
 script_tests += %D%/test_sanitizers.sh
+script_tests += %D%/test_readme_arena.sh
 script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
 script_tests += %D%/test_type_compile.sh

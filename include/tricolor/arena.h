@@ -27,8 +27,8 @@
  *     SIGBUS is installed by the first tri_arena_new; faults at other addresses go to the handler
  *     that was there before.
  *   - The addresses are used again only when a cycle that began later has found no word that points
- *     there. So a forgotten pointer never comes to point to something else; it costs addresses, not
- *     memory.
+ *     there, on stacks, in the heap, in roots or in arenas. So a pointer that was forgotten there
+ *     never comes to point to something else; it costs addresses, not memory.
  *
  * Values larger than TRI_ARENA_VALUE_MAX are ordinary objects of the heap that the arena keeps alive
  * until it is freed. After that they live as long as something points to them, and do not fault.

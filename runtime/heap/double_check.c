@@ -223,19 +223,12 @@ static uintptr_t data_end(const struct check *check, uintptr_t limit)
     return kind == TRI__KIND_BITMAP ? check->ref.base + check->bytes / TRI_WORD * TRI_WORD : limit;
 }
 
-/* A slot whose colour may not be set yet, or an arena's value. */
-static bool locate(uintptr_t base, struct tri__ref *ref)
-{
-    return tri__locate(base, ref) &&
-           (ref->span_class != TRI__ARENA_SPAN || tri__arena_resolve(base, ref));
-}
-
 static void check_layout(uintptr_t base, const tri_type *type, size_t bytes)
 {
     struct check check = {.type = type, .bytes = bytes};
     uintptr_t limit;
 
-    TRI__ASSERT(locate(base, &check.ref) && check.ref.base == base);
+    TRI__ASSERT(tri__locate_object(base, &check.ref) && check.ref.base == base);
     limit = tri__ref_limit(&check.ref);
     check.data_end = data_end(&check, limit);
     check.from = base;
@@ -271,7 +264,7 @@ void tri__double_check_object(uintptr_t base, const tri_type *type, size_t bytes
     if (!enabled || type == NULL || bytes == 0) /* an arena's array of no elements has no bits */
         return;
     check_layout(base, type, bytes);
-    if (locate(base, &ref))
+    if (tri__locate_object(base, &ref))
         check_zero(base + bytes, tri__ref_limit(&ref)); /* [inv.layout.slack] */
 }
 

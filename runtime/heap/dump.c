@@ -42,13 +42,6 @@ static const char *colour_name(uint8_t colour)
 
 /* ---- what a word is ---- */
 
-/* The slot, free or not; of an arena the value. */
-static bool locate(uintptr_t word, struct tri__ref *ref)
-{
-    return tri__locate(word, ref) &&
-           (ref->span_class != TRI__ARENA_SPAN || tri__arena_resolve(word, ref));
-}
-
 void tri__put_word(struct tri__print *out, uintptr_t word)
 {
     struct tri__ref ref;
@@ -57,7 +50,7 @@ void tri__put_word(struct tri__print *out, uintptr_t word)
         tri__put(out, "not in the heap");
     else if (!tri__locate(word, &ref))
         tri__put(out, "in the heap, in no slot");
-    else if (!locate(word, &ref))
+    else if (!tri__locate_object(word, &ref))
         tri__put_arena_word(out, word);
     else if (!tri__is_allocated(&ref))
         tri__put(out, "free slot %#zx + %zu", (size_t)ref.base, (size_t)(word - ref.base));
@@ -220,7 +213,7 @@ void tri_dump_object(const void *p, int fd)
     struct tri__print out = tri__print_to(fd);
     struct tri__ref ref;
 
-    if (locate((uintptr_t)p, &ref)) {
+    if (tri__locate_object((uintptr_t)p, &ref)) {
         tri__put_object(&out, &ref, (uintptr_t)p);
     } else {
         tri__put(&out, "%p: ", p);

@@ -63,11 +63,16 @@ static inline bool tri__is_allocated(const struct tri__ref *ref)
  * in the chunk's log. false: no value, or the arena was freed. */
 bool tri__arena_resolve(uintptr_t address, struct tri__ref *ref);
 
+/* As tri__locate(), but in a chunk of an arena it finds the value. */
+static inline bool tri__locate_object(uintptr_t address, struct tri__ref *ref)
+{
+    return tri__locate(address, ref) &&
+           (TRI__LIKELY(ref->span_class != TRI__ARENA_SPAN) || tri__arena_resolve(address, ref));
+}
+
 static inline bool tri__resolve(uintptr_t address, struct tri__ref *ref)
 {
-    if (!tri__locate(address, ref) || !tri__is_allocated(ref))
-        return false;
-    return TRI__LIKELY(ref->span_class != TRI__ARENA_SPAN) || tri__arena_resolve(address, ref);
+    return tri__locate_object(address, ref) && tri__is_allocated(ref);
 }
 
 /* Makes a white object grey. true: the caller has to scan it. Two markers that meet at one

@@ -32,7 +32,8 @@
  *                             owner for unused slots at H2
  *   any   -> FREE             the owner, while no mark is running: a run given back
  *   WHITE -> FREE and
- *   BLACK -> WHITE            sweep, which is a shift. */
+ *   BLACK -> WHITE            sweep, which is a shift; BLACK -> WHITE also the coordinator before H1,
+ *                             for a chunk of a freed arena (arena_quarantine.h). */
 enum tri__colour {
     TRI__FREE = 0,
     TRI__WHITE = 1,
