@@ -2,8 +2,9 @@
 /* Bulk barriers, and the copies that go with them.
  *
  * A range is walked by its layout (barrier/range.h), 64 words at a step, and what they hold goes
- * into the thread's buffer, published once a step. All of it is shaded before the first word is
- * overwritten, and there is no safepoint until the last one is [inv.barrier.window].
+ * into the thread's buffer, published once a step. Each word is shaded before it is overwritten,
+ * and there is no safepoint from the first test until the last word is in its place
+ * [inv.barrier.window].
  * While a mark is running, words that markers read are moved one by one as relaxed atomics; while
  * none is, or where there are no pointers, nobody may be reading but the program itself. */
 #include "barrier/bulk.h"
@@ -20,27 +21,44 @@
 
 /* --- shading ---------------------------------------------------------------------------------- */
 
-/* Appends what the words of `mask` hold; NULLs are overwritten by what follows. */
+/* A NULL is overwritten by what follows. */
+static inline uintptr_t *append_one(uintptr_t *end, uintptr_t value)
+{
+    tri__store_relaxed(end, value);
+    return end + (value != 0);
+}
+
+/* Appends what the words of `mask` hold. */
 static uintptr_t *append_some(uintptr_t *end, const uintptr_t *words, uint64_t mask)
 {
-    for (; mask != 0; mask &= mask - 1) {
-        uintptr_t value = tri__load_relaxed(&words[__builtin_ctzll(mask)]);
-
-        tri__store_relaxed(end, value);
-        end += value != 0;
-    }
+    for (; mask != 0; mask &= mask - 1)
+        end = append_one(end, tri__load_relaxed(&words[__builtin_ctzll(mask)]));
     return end;
 }
 
-/* The same for 64 words that all are pointers. */
+/* Eight words that all are pointers: mostly none is NULL, and then no store waits for another. */
+static inline uintptr_t *append_block(uintptr_t *end, const uintptr_t *words)
+{
+    uintptr_t a = tri__load_relaxed(&words[0]), b = tri__load_relaxed(&words[1]);
+    uintptr_t c = tri__load_relaxed(&words[2]), d = tri__load_relaxed(&words[3]);
+    uintptr_t e = tri__load_relaxed(&words[4]), f = tri__load_relaxed(&words[5]);
+    uintptr_t g = tri__load_relaxed(&words[6]), h = tri__load_relaxed(&words[7]);
+
+    if (TRI__LIKELY(a && b && c && d && e && f && g && h)) {
+        tri__store_relaxed(&end[0], a), tri__store_relaxed(&end[1], b);
+        tri__store_relaxed(&end[2], c), tri__store_relaxed(&end[3], d);
+        tri__store_relaxed(&end[4], e), tri__store_relaxed(&end[5], f);
+        tri__store_relaxed(&end[6], g), tri__store_relaxed(&end[7], h);
+        return end + 8;
+    }
+    end = append_one(append_one(append_one(append_one(end, a), b), c), d);
+    return append_one(append_one(append_one(append_one(end, e), f), g), h);
+}
+
 static uintptr_t *append_all(uintptr_t *end, const uintptr_t *words)
 {
-    for (unsigned i = 0; i < 64; i++) {
-        uintptr_t value = tri__load_relaxed(&words[i]);
-
-        tri__store_relaxed(end, value);
-        end += value != 0;
-    }
+    for (unsigned i = 0; i < 64; i += 8)
+        end = append_block(end, words + i);
     return end;
 }
 
@@ -151,17 +169,58 @@ void tri_bulk_barrier_pre_write_src_only(void *dst, const void *src, size_t byte
 
 /* --- copies ----------------------------------------------------------------------------------- */
 
-/* Nobody may be changing the phase, or reading what has no pointers: memmove and memset then. */
-static void move_shaded(struct tri__writer *writer, const struct tri__range *range,
-                        struct tri__type_pointers it)
+/* Long ranges are shaded and moved piece by piece, each a copy of its own that keeps all rules:
+ * what was read to shade it is still in the cache when it is moved. Between two pieces there is no
+ * safepoint. */
+#define PIECE_BYTES ((size_t)32 << 10)
+
+static void move_piece(struct tri__writer *writer, const struct tri__range *piece,
+                       struct tri__type_pointers it)
 {
-    if (!has_pointers(&it)) {
-        memmove((void *)range->dst, (const void *)range->src, range->bytes);
-        return;
+    tri__type_pointers_fast_forward(&it, piece->dst, piece->dst + piece->bytes);
+    shade_both(writer, piece, it);
+    if (piece->src == 0)
+        tri__clear_words((uintptr_t *)piece->dst, piece->bytes / TRI_WORD);
+    else
+        tri__move_words((uintptr_t *)piece->dst, (const uintptr_t *)piece->src,
+                        piece->bytes / TRI_WORD);
+}
+
+/* From the end that makes an overlap right. */
+static void move_pieces(struct tri__writer *writer, const struct tri__range *range,
+                        const struct tri__type_pointers *it)
+{
+    bool down = range->src != 0 && range->dst - range->src < range->bytes;
+    struct tri__range piece = *range;
+
+    for (size_t done = 0; done < range->bytes; done += piece.bytes) {
+        size_t left = range->bytes - done, offset;
+
+        piece.bytes = left < PIECE_BYTES ? left : PIECE_BYTES;
+        offset = down ? left - piece.bytes : done;
+        piece.dst = range->dst + offset;
+        piece.src = range->src == 0 ? 0 : range->src + offset;
+        move_piece(writer, &piece, *it);
     }
-    shade_both(writer, range, it);
-    tri__move_words((uintptr_t *)range->dst, (const uintptr_t *)range->src,
-                    range->bytes / TRI_WORD);
+}
+
+/* While a mark is running. Where there are no pointers no marker reads. */
+static void move_shaded(struct tri__writer *writer, const struct tri__range *range,
+                        const struct tri__type_pointers *it)
+{
+    if (has_pointers(it))
+        move_pieces(writer, range, it);
+    else if (range->src == 0)
+        memset((void *)range->dst, 0, range->bytes);
+    else
+        memmove((void *)range->dst, (const void *)range->src, range->bytes);
+}
+
+static void move_in_mark(struct tri__writer *writer, const struct tri__range *range)
+{
+    struct tri__type_pointers it = tri__range_pointers(range);
+
+    move_shaded(writer, range, &it);
 }
 
 static void move(void *dst, const void *src, size_t bytes, const char *call)
@@ -178,7 +237,7 @@ static void move(void *dst, const void *src, size_t bytes, const char *call)
     if (writer == NULL)
         memmove(dst, src, bytes);
     else
-        move_shaded(writer, &range, tri__range_pointers(&range));
+        move_in_mark(writer, &range);
 }
 
 void tri_memmove(void *dst, const void *src, size_t bytes)
@@ -189,18 +248,6 @@ void tri_memmove(void *dst, const void *src, size_t bytes)
 void tri_memcpy(void *dst, const void *src, size_t bytes)
 {
     move(dst, src, bytes, "tri_memcpy");
-}
-
-static void clear_shaded(struct tri__writer *writer, const struct tri__range *range)
-{
-    struct tri__type_pointers it = tri__range_pointers(range);
-
-    if (!has_pointers(&it)) {
-        memset((void *)range->dst, 0, range->bytes);
-        return;
-    }
-    shade_both(writer, range, it);
-    tri__clear_words((uintptr_t *)range->dst, range->bytes / TRI_WORD);
 }
 
 void tri_memclr(void *dst, size_t bytes)
@@ -215,7 +262,7 @@ void tri_memclr(void *dst, size_t bytes)
     if (writer == NULL)
         memset(dst, 0, bytes);
     else
-        clear_shaded(writer, &range);
+        move_in_mark(writer, &range);
 }
 
 /* --- elements --------------------------------------------------------------------------------- */
@@ -237,8 +284,10 @@ static size_t bytes_of(const tri_type *type, size_t n)
 static void copy_shaded(struct tri__writer *writer, const struct tri__range *range,
                         const tri_type *type)
 {
+    struct tri__type_pointers it = tri__range_pointers_of_type(range, type);
+
     tri__range_check_src(range);
-    move_shaded(writer, range, tri__range_pointers_of_type(range, type));
+    move_shaded(writer, range, &it);
 }
 
 void tri_copy_array(void *dst, const void *src, const tri_type *type, size_t n)
