@@ -11,6 +11,7 @@ noinst_PROGRAMS += %D%/binary_trees_tricolor %D%/binary_trees_malloc
 noinst_PROGRAMS += %D%/layout_tricolor
 noinst_PROGRAMS += %D%/mark_tricolor
 noinst_PROGRAMS += %D%/handshake_tricolor
+noinst_PROGRAMS += %D%/memmove_tricolor
 
 bench_headers = %D%/bench.h %D%/heap.h %D%/heap_tricolor.h %D%/heap_malloc.h %D%/heap_bdwgc.h
 
@@ -21,6 +22,7 @@ bench_binary_trees_malloc_SOURCES = %D%/binary_trees.c $(bench_headers)
 bench_layout_tricolor_SOURCES = %D%/layout.c $(bench_headers)
 bench_mark_tricolor_SOURCES = %D%/mark.c $(bench_headers)
 bench_handshake_tricolor_SOURCES = %D%/handshake.c $(bench_headers)
+bench_memmove_tricolor_SOURCES = %D%/memmove.c $(bench_headers)
 
 bench_tricolor_cppflags = $(AM_CPPFLAGS) -DHEAP_TRICOLOR
 bench_alloc_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
@@ -28,17 +30,20 @@ bench_binary_trees_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_layout_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_mark_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_handshake_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
+bench_memmove_tricolor_CPPFLAGS = $(bench_tricolor_cppflags)
 bench_alloc_tricolor_LDADD = libtricolor.la
 bench_binary_trees_tricolor_LDADD = libtricolor.la
 # It asks for what the library hides.
 bench_layout_tricolor_LDADD = libtricolor_internal.la
 bench_mark_tricolor_LDADD = libtricolor.la
 bench_handshake_tricolor_LDADD = libtricolor.la
+bench_memmove_tricolor_LDADD = libtricolor.la
 bench_alloc_tricolor_LDFLAGS = -no-install
 bench_binary_trees_tricolor_LDFLAGS = -no-install
 bench_layout_tricolor_LDFLAGS = -no-install
 bench_mark_tricolor_LDFLAGS = -no-install
 bench_handshake_tricolor_LDFLAGS = -no-install
+bench_memmove_tricolor_LDFLAGS = -no-install
 
 # heap_malloc.h says why malloc must be an ordinary function.
 bench_malloc_cppflags = $(AM_CPPFLAGS) -DHEAP_MALLOC
