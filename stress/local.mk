@@ -2,23 +2,41 @@
 # Long-running programs with oracles; make check runs them for seconds, make soak for as long as wanted.
 
 # Linked as a user links: only what the library exports. -no-install: no wrapper script around it.
-check_PROGRAMS += %D%/graph
-TESTS += %D%/graph
+check_PROGRAMS += %D%/bulk %D%/graph
+TESTS += %D%/bulk %D%/graph
+
+# What every program has.
+stress_common =
+stress_common += %D%/driver.c
+stress_common += %D%/driver.h
+stress_common += %D%/moments.c
+stress_common += %D%/moments.h
+stress_common += %D%/objects.c
+stress_common += %D%/objects.h
+stress_common += %D%/shadow.c
+stress_common += %D%/shadow.h
+stress_common += %D%/worker.c
+stress_common += %D%/worker.h
+
+stress_bulk_LDADD = libtricolor.la
+stress_bulk_LDFLAGS = -no-install
+stress_bulk_SOURCES = $(stress_common)
+stress_bulk_SOURCES += %D%/bulk.c
+stress_bulk_SOURCES += %D%/bulk.h
+stress_bulk_SOURCES += %D%/fields.c
+stress_bulk_SOURCES += %D%/fields.h
+stress_bulk_SOURCES += %D%/ranges.c
+stress_bulk_SOURCES += %D%/rows.c
+
 stress_graph_LDADD = libtricolor.la
 stress_graph_LDFLAGS = -no-install
-stress_graph_SOURCES =
+stress_graph_SOURCES = $(stress_common)
 stress_graph_SOURCES += %D%/acts.h
 stress_graph_SOURCES += %D%/crowd.c
 stress_graph_SOURCES += %D%/graph.c
 stress_graph_SOURCES += %D%/mutate.c
-stress_graph_SOURCES += %D%/objects.c
-stress_graph_SOURCES += %D%/objects.h
 stress_graph_SOURCES += %D%/own.c
 stress_graph_SOURCES += %D%/patterns.c
-stress_graph_SOURCES += %D%/shadow.c
-stress_graph_SOURCES += %D%/shadow.h
-stress_graph_SOURCES += %D%/worker.c
-stress_graph_SOURCES += %D%/worker.h
 stress_graph_SOURCES += %D%/world.c
 stress_graph_SOURCES += %D%/world.h
 
@@ -31,13 +49,13 @@ stress_arenas_SOURCES += %D%/arenas.c
 stress_arenas_SOURCES += %D%/worker.c
 stress_arenas_SOURCES += %D%/worker.h
 
-# In --enable-debug builds: without one half of the protocol the program must fail.
+# In --enable-debug builds: without one half of the protocol the programs must fail.
 TESTS += %D%/test_faults.sh
 EXTRA_DIST += %D%/test_faults.sh
 
 # make soak DURATION=600: runs of a minute each with new seeds, in whatever build this is.
 DURATION = 600
 EXTRA_DIST += %D%/soak.sh
-soak: %D%/graph$(EXEEXT)
+soak: %D%/bulk$(EXEEXT) %D%/graph$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(DURATION)
 .PHONY: soak

@@ -6,6 +6,7 @@
  * the thread looks at its own barrier state, which no other program should do. See:
  * docs/invariants.md. */
 #include "stress/acts.h"
+#include "stress/moments.h"
 
 #include <stddef.h>
 
@@ -14,10 +15,7 @@
 #define HELD 64u
 #define BORN 200u
 #define MAIL 16u
-
-/* How long to wait for a step of the cycle; and, without answering, for what others should do. */
-#define WAIT_NS UINT64_C(500000000)
-#define WINDOW_NS UINT64_C(3000000)
+#define WINDOW_NS UINT64_C(3000000) /* to wait, without answering, for what others should do */
 
 /* Objects are hidden in crates that are born black: a marker never looks into them. */
 typedef struct crate {
@@ -48,75 +46,6 @@ static void check_crates(struct worker *worker, const crate *chain, const char *
                  (const void *)chain);
         check_slot(worker, value, where);
     }
-}
-
-/* --- where this thread is in the cycle -------------------------------------------------------- */
-
-static unsigned barrier_state(void)
-{
-    return tri__self->barrier;
-}
-
-static bool is_asked(void)
-{
-    return __atomic_load_n(&tri__self->request, __ATOMIC_RELAXED) != 0;
-}
-
-static bool must_leave(const struct worker *worker)
-{
-    uint32_t owner = __atomic_load_n(&gate_owner, __ATOMIC_RELAXED);
-
-    return stopping() || !hurrying() || (owner != 0 && owner != worker->number);
-}
-
-/* Answers requests until the thread's barrier is in that state, or is not. false: it takes too
- * long, or there is something else to do. */
-static bool await_state(const struct worker *worker, unsigned state, bool is)
-{
-    uint64_t end = now_ns() + WAIT_NS;
-
-    while ((barrier_state() == state) != is) {
-        if (must_leave(worker) || now_ns() > end)
-            return false;
-        tri_safepoint();
-        pause_shortly();
-    }
-    return true;
-}
-
-/* Until this thread has been scanned, by a scan that is still to come. */
-static bool await_scan(const struct worker *worker)
-{
-    return await_state(worker, TRI__BARRIER_SCANNED, false) &&
-           await_state(worker, TRI__BARRIER_SCANNED, true);
-}
-
-/* Until a request comes in that state; it is left unanswered. */
-static bool await_request(const struct worker *worker, unsigned state)
-{
-    uint64_t end = now_ns() + WAIT_NS;
-
-    while (barrier_state() != state || !is_asked()) {
-        if (must_leave(worker) || now_ns() > end)
-            return false;
-        tri_safepoint();
-        pause_shortly();
-    }
-    return true;
-}
-
-/* Until the running cycle is over and swept: the next one has begun. */
-static void await_sweep(const struct worker *worker)
-{
-    scrub_stack();
-    if (await_state(worker, TRI__BARRIER_IDLE, true))
-        await_state(worker, TRI__BARRIER_IDLE, false);
-}
-
-/* Makes the compiler write to memory what it thinks nobody reads: a scan of the stack does. */
-static inline void on_the_stack(const void *variable)
-{
-    __asm__ volatile("" ::"r"(variable) : "memory");
 }
 
 /* --- needs H1, and the new-value half --------------------------------------------------------- */
@@ -229,14 +158,6 @@ static crate *hide_one(struct worker *worker, struct hoard *hoard, crate *chain)
     return hiding;
 }
 
-static void await_time(uint64_t time)
-{
-    while (now_ns() < time) {
-        tri_safepoint();
-        pause_shortly();
-    }
-}
-
 /* Spread over the time that marking takes: some while the marker is at work on the hoard. */
 __attribute__((noinline)) static crate *hide_many(struct worker *worker, struct hoard *hoard)
 {
@@ -299,7 +220,7 @@ __attribute__((noinline)) static crate *bear(struct worker *worker)
 /* Answers, while the mark goes on, so many requests: each asks whether it is over. */
 static bool answer_last_requests(unsigned count)
 {
-    uint64_t end = now_ns() + WAIT_NS;
+    uint64_t end = now_ns() + MOMENT_NS;
 
     while (count > 0 && barrier_state() == TRI__BARRIER_SCANNED) {
         bool asked = is_asked();

@@ -65,9 +65,9 @@ void lost(struct worker *worker, slot value, const char *where, const char *foun
     tri_stats_get(&stats);
     fflush(stdout);
     fprintf(stderr,
-            "graph: LOST: seed %" PRIu64 ", thread %u (%s), cycle %" PRIu64
+            "%s: LOST: seed %" PRIu64 ", thread %u (%s), cycle %" PRIu64
             ", in %s, at %p: expected a %s with id %" PRIx64 ", found ",
-            stress_seed, worker->number, worker->act, stats.cycles, where, value.p,
+            stress_name, stress_seed, worker->number, worker->act, stats.cycles, where, value.p,
             name_of(how_of(value.want)), id_of(value.want));
     va_start(arguments, found);
     vfprintf(stderr, found, arguments);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# soak.sh SECONDS: runs the stress program with one new seed after the other, a minute each, for so many seconds, and stops at
-# the first failure, whose seed stands above it. In the end it prints how many seeds passed.
+# soak.sh SECONDS: runs the stress programs in turns with one new seed after the other, a minute each, for so many
+# seconds, and stops at the first failure, whose seed stands above it. In the end it prints how many seeds passed.
 set -eu
 
 duration=${1:-600}
@@ -12,9 +12,10 @@ while left=$((end - $(date +%s))) && [ "$left" -gt 0 ]; do
     [ "$left" -lt 60 ] || left=60
     seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
     status=0
-    "$TRI_BUILDDIR/stress/graph" --seed "$seed" --seconds "$left" || status=$?
+    program=$([ $((count % 2)) -eq 0 ] && echo graph || echo bulk)
+    "$TRI_BUILDDIR/stress/$program" --seed "$seed" --seconds "$left" || status=$?
     if [ "$status" -ne 0 ]; then
-        echo "soak: FAILED with seed $seed, status $status, after $count good seeds:$seeds"
+        echo "soak: FAILED: $program with seed $seed, status $status, after $count good seeds:$seeds"
         exit 1
     fi
     seeds="$seeds $seed"

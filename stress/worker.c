@@ -9,6 +9,7 @@
 
 uint32_t stress_stop, stress_hurry;
 uint64_t stress_seed;
+const char *stress_name = "stress";
 uint32_t gate_owner;
 
 static unsigned last_number; /* atomic */
@@ -60,7 +61,7 @@ void pause_shortly(void)
 
 void give_up(const char *what)
 {
-    fprintf(stderr, "graph: %s (seed %" PRIu64 ")\n", what, stress_seed);
+    fprintf(stderr, "%s: %s (seed %" PRIu64 ")\n", stress_name, what, stress_seed);
     _Exit(2);
 }
 

@@ -50,7 +50,9 @@ static inline bool chance(struct worker *worker, unsigned percent)
 
 /* Time to end. */
 extern uint32_t stress_stop; /* atomic */
-extern uint64_t stress_seed; /* const after main has begun */
+/* const after main has begun */
+extern uint64_t stress_seed;
+extern const char *stress_name;
 
 static inline bool stopping(void)
 {

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* stress/moments.h: where in the cycle the calling thread is, and waiting until it is somewhere
+ * else. No other program should look. */
+#ifndef TRI__STRESS_MOMENTS_H
+#define TRI__STRESS_MOMENTS_H
+
+#include "stress/worker.h"
+
+/* How long to wait for a step of the cycle. */
+#define MOMENT_NS UINT64_C(500000000)
+
+static inline unsigned barrier_state(void)
+{
+    return tri__self->barrier;
+}
+
+static inline bool is_asked(void)
+{
+    return __atomic_load_n(&tri__self->request, __ATOMIC_RELAXED) != 0;
+}
+
+/* There is something else to do than waiting for a moment. */
+bool must_leave(const struct worker *worker);
+
+/* Answers requests until the thread's barrier is in that state, or is not. false: it takes too
+ * long, or there is something else to do. */
+bool await_state(const struct worker *worker, unsigned state, bool is);
+
+/* Until this thread has been scanned, by a scan that is still to come. */
+bool await_scan(const struct worker *worker);
+
+/* Until a request comes in that state; it is left unanswered. */
+bool await_request(const struct worker *worker, unsigned state);
+
+/* Until the running cycle is over and swept: the next one has begun. */
+void await_sweep(const struct worker *worker);
+
+/* Answers requests until then. */
+void await_time(uint64_t time);
+
+/* Makes the compiler write to memory what it thinks nobody reads: a scan of the stack does. */
+static inline void on_the_stack(const void *variable)
+{
+    __asm__ volatile("" ::"r"(variable) : "memory");
+}
+
+#endif
