@@ -22,6 +22,7 @@ endif
 EXTRA_DIST += %D%/README.md
 EXTRA_DIST += %D%/corpus
 EXTRA_DIST += %D%/run.sh
+EXTRA_DIST += %D%/uncovered.txt
 
 # make fuzz FUZZ_SECONDS=60: each harness for so long, in a build with --enable-fuzz; what it finds lands in the build folder.
 FUZZ_SECONDS = 60
