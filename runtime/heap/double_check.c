@@ -223,7 +223,8 @@ static uintptr_t data_end(const struct check *check, uintptr_t limit)
     return kind == TRI__KIND_BITMAP ? check->ref.base + check->bytes / TRI_WORD * TRI_WORD : limit;
 }
 
-static void check_layout(uintptr_t base, const tri_type *type, size_t bytes)
+/* The range compared is the whole object, in what is returned. */
+static struct check check_whole(uintptr_t base, const tri_type *type, size_t bytes)
 {
     struct check check = {.type = type, .bytes = bytes};
     uintptr_t limit;
@@ -236,7 +237,14 @@ static void check_layout(uintptr_t base, const tri_type *type, size_t bytes)
     compare(&check);
     if (check.ref.span_class == TRI__ARENA_SPAN)
         compare_arena_bits(&check);
-    compare_random_range(&check, limit);
+    return check;
+}
+
+static void check_layout(uintptr_t base, const tri_type *type, size_t bytes)
+{
+    struct check check = check_whole(base, type, bytes);
+
+    compare_random_range(&check, check.to);
 }
 
 __attribute__((noinline, cold)) static void report_rest(uintptr_t at)
@@ -277,7 +285,8 @@ void tri__double_check_run(const struct tri__span *span, uint32_t first, uint32_
         return;
     check_zero(start, start + count * span->slot_bytes);
     for (uint32_t slot = 0; slot < count; slot++)
-        check_layout(start + slot * span->slot_bytes, type, type->size);
+        check_whole(start + slot * span->slot_bytes, type, type->size);
+    check_layout(start + random_below(count) * span->slot_bytes, type, type->size);
 }
 
 #endif

@@ -23,7 +23,8 @@ void tri__double_check_init(bool on, uint64_t seed);
 /* The object at base holds `bytes` bytes of `type` (NULL: leaf), and is all zero behind them. */
 void tri__double_check_object(uintptr_t base, const tri_type *type, size_t bytes);
 
-/* Slots of a run, each laid out for one value of `type`, and all zero. */
+/* Slots of a run, each laid out for one value of `type`, and all zero. They are one layout, so the
+ * random range is in one of them. */
 void tri__double_check_run(const struct tri__span *span, uint32_t first, uint32_t count,
                            const tri_type *type);
 
