@@ -29,6 +29,7 @@ unit_tests += %D%/test_histogram
 unit_tests += %D%/test_kvserver_map
 unit_tests += %D%/test_kvserver_values
 unit_tests += %D%/test_layout
+unit_tests += %D%/test_layout_edges
 unit_tests += %D%/test_layout_random
 unit_tests += %D%/test_layout_shapes
 unit_tests += %D%/test_mutator
