@@ -274,6 +274,16 @@ class FooterSpan(Span):
         return []
 
 
+class TypedSpan(Span):
+    """All of one type, one element in a slot."""
+
+    def pointer_words(self, base):
+        found = self.type_of(base)[0]
+        if found is None:
+            return lambda word: False
+        return lambda word: word * WORD < found.size and found.is_pointer(word)
+
+
 class ArenaSpan(Span):
     """A chunk: values one after the other, whose types and lengths stand in a log."""
 
@@ -329,7 +339,7 @@ class ArenaSpan(Span):
 
 
 KINDS = {"leaf": LeafSpan, "bitmap": BitmapSpan, "footer": FooterSpan, "large": Span,
-         "arena": ArenaSpan}
+         "typed": TypedSpan, "arena": ArenaSpan}
 
 
 def span_of(heap, start):
@@ -405,8 +415,8 @@ def stack_holds(stack, span):
     return False
 
 
-def put_cache(cache, span):
-    run = cache["front"]["runs"][span.span_class]
+def put_cache(cache, number, span):
+    run = cache["front"]["runs"][number]
     current, end = int(run["current"]), int(run["end"])
     if current >= end:
         return ""
@@ -419,8 +429,11 @@ def whereabouts(heap, span):
         return "no list: it is an arena's"
     for mutator in mutators():
         cache = mutator["writer"]["cache"]
-        if address(cache["spans"][span.span_class]) == span.start:
-            return "the cache of thread %d%s" % (int(mutator["tid"]), put_cache(cache, span))
+        spans = cache["spans"]
+        held = words_of(read(address(spans.address), spans.type.sizeof))
+        if span.start in held:
+            return "the cache of thread %d%s" % (
+                int(mutator["tid"]), put_cache(cache, held.index(span.start), span))
     central = heap.value["central"][span.span_class]
     for name in ("partial", "full"):
         for side in range(2):

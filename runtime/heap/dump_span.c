@@ -31,17 +31,26 @@ static bool stack_holds(const struct tri__stack *stack, const struct tri__span *
     return false;
 }
 
-/* The calling thread may look into its own cache; others' caches are found by tools that stop the
- * program (tools/tricolor-gdb.py). */
-static bool own_cache_holds(const struct tri__span *span)
+#define CACHED_SPANS (sizeof((struct tri__cache *)NULL)->spans / sizeof(struct tri__span *))
+#define LISTED_CLASSES (sizeof tri__heap.central / sizeof tri__heap.central[0])
+
+/* Which of the calling thread's runs is cut from the span; CACHED_SPANS: none. Others' caches are
+ * found by tools that stop the program (tools/tricolor-gdb.py). */
+static size_t own_run_of(const struct tri__span *span)
 {
-    return tri__self->barrier != TRI__BARRIER_UNATTACHED &&
-           ((struct tri__cache *)(void *)tri__self)->spans[span->span_class] == span;
+    const struct tri__cache *cache = (const struct tri__cache *)(void *)tri__self;
+    size_t number = 0;
+
+    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
+        return CACHED_SPANS;
+    while (number < CACHED_SPANS && cache->spans[number] != span)
+        number++;
+    return number;
 }
 
-static void put_own_cache(struct tri__print *out, const struct tri__span *span)
+static void put_own_cache(struct tri__print *out, const struct tri__span *span, size_t number)
 {
-    const struct tri__run *run = &tri__self->runs[span->span_class];
+    const struct tri__run *run = &tri__self->runs[number];
 
     tri__put(out, "the calling thread's cache");
     if (run->current < run->end)
@@ -75,17 +84,18 @@ static const char *list_of(const struct tri__span *span)
 
 static void put_whereabouts(struct tri__print *out, const struct tri__span *span)
 {
+    size_t number = own_run_of(span);
     const char *list;
 
-    if (span->span_class >= TRI__SPAN_CLASSES) {
+    if (span->span_class == TRI__ARENA_SPAN) {
         tri__put(out, "no list: it is an arena's");
         return;
     }
-    if (own_cache_holds(span)) {
-        put_own_cache(out, span);
+    if (number < CACHED_SPANS) {
+        put_own_cache(out, span, number);
         return;
     }
-    list = list_of(span);
+    list = span->span_class < LISTED_CLASSES ? list_of(span) : NULL;
     tri__put(out, "%s", list != NULL ? list : "no list: another thread's cache, or being swept");
 }
 
@@ -126,7 +136,7 @@ void tri__put_span(struct tri__print *out, const struct tri__span *span)
         tri__put(out, "  bitmap   at %p\n", (const void *)span->bits);
     if (info->kind == TRI__KIND_ARENA)
         tri__put_arena_chunk(out, span);
-    if (info->kind == TRI__KIND_LARGE) {
+    if (info->kind == TRI__KIND_LARGE || span->type != NULL) {
         tri__put(out, "  type     ");
         tri__put_type(out, tri__load_acquire(&span->type));
         tri__put(out, "\n");
