@@ -41,7 +41,7 @@ static const struct element wide_element = {&tri_type_wide, 93,
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
-enum memory { OBJECT, CONSERVATIVE, ROOT, VARIABLES };
+enum memory { OBJECT, CONSERVATIVE, ROOT, ARENA, VARIABLES };
 
 /* Sizes on both sides of 512 bytes and 32 KiB. */
 static const struct plan {
@@ -58,11 +58,13 @@ static const struct plan {
     {CONSERVATIVE, &pointer_element, 60}, {CONSERVATIVE, &tailed_element, 700},
     {ROOT, &pointer_element, 700},        {ROOT, &tailed_element, 100},
     {ROOT, &mixed_element, 333},          {ROOT, &wide_element, 7},
-    {VARIABLES, &mixed_element, 100},
+    {ARENA, &pointer_element, 3000},      {ARENA, &tailed_element, 40},
+    {ARENA, &mixed_element, 500},         {VARIABLES, &mixed_element, 100},
 };
 #define FIELDS (sizeof plans / sizeof plans[0])
 
 static struct field fields[FIELDS];
+static tri_arena *arena;
 static TRI_ROOT void *objects[FIELDS];
 static TRI_ROOT uint64_t variables[700];
 static void *constants[FIELDS];
@@ -85,6 +87,8 @@ static void *memory_new(const struct plan *plan)
         return tri_alloc_conservative(plan->count * plan->element->words * sizeof(uint64_t));
     case ROOT:
         return root_new(plan->element, plan->count);
+    case ARENA:
+        return tri_arena_alloc_array(arena, plan->element->type, plan->count);
     default:
         return variables;
     }
@@ -111,6 +115,9 @@ static void field_init(struct field *field, const struct plan *plan, size_t i)
 
 void fields_init(void)
 {
+    arena = tri_arena_new();
+    if (arena == NULL)
+        give_up("out of memory");
     for (size_t i = 0; i < FIELDS; i++)
         field_init(&fields[i], &plans[i], i);
 }
@@ -126,6 +133,7 @@ void fields_end(struct worker *worker)
             free(constants[i]);
         free(fields[i].shadow);
     }
+    tri_arena_free(arena);
 }
 
 /* --- locks ------------------------------------------------------------------------------------ */

@@ -40,6 +40,7 @@ typedef struct wide {
 } wide;
 TRI_TYPE(wide, first, last);
 
+static tri_arena *arena;
 TRI_ROOT static void *variables[70];
 static part registered[20];
 
@@ -50,11 +51,11 @@ struct subject {
     const tri_type *type;
 };
 
-#define SUBJECTS 14
+#define SUBJECTS 17
 static struct subject subjects[SUBJECTS];
 
 /* Those that tests of one kind of memory use. */
-enum { BITMAP = 1, FOOTER = 2, LARGE = 3, LEAF = 6, POINTERS = 9, VARIABLES = 12 };
+enum { BITMAP = 1, FOOTER = 2, LARGE = 3, LEAF = 6, POINTERS = 9, VARIABLES = 12, ARENA = 14 };
 
 static inline void add(unsigned i, void *base, size_t bytes, const tri_type *type)
 {
@@ -79,6 +80,12 @@ static inline void make_subjects(void)
     add(11, tri_new_ptrs(5120), 40960, &tri_type_ptr);
     add(VARIABLES, variables, sizeof variables, &tri_type_conservative);
     add(13, tri_alloc_conservative(100000), 100000, &tri_type_conservative);
+    arena = tri_arena_new();
+    ck_assert_ptr_nonnull(arena);
+    add(ARENA, tri_arena_alloc_array(arena, &tri_type_part, 60), 60 * sizeof(part), &tri_type_part);
+    add(15, tri_arena_alloc_flex(arena, &tri_type_list, 9), sizeof(list) + 9 * sizeof(part),
+        &tri_type_list);
+    add(16, tri_arena_alloc_array(arena, &tri_type_ptr, 3000), 24000, &tri_type_ptr);
 }
 
 /* Every word tells where it is. Values need not be pointers: buffers are not filtered. */

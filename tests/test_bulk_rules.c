@@ -127,6 +127,19 @@ static void free_slot(void)
     tri_memclr(object, 8);
 }
 
+static void over_the_end_in_an_arena(void)
+{
+    tri_memclr(subjects[ARENA].base, subjects[ARENA].words * TRI_WORD + 8);
+}
+
+static void freed_arena(void)
+{
+    char *value = (char *)subjects[ARENA].base;
+
+    tri_arena_free(arena);
+    tri_memclr(value, 8);
+}
+
 static void null_dst(void)
 {
     tri_memclr(NULL, 8);
@@ -235,6 +248,8 @@ static const struct {
     {over_the_end_of_the_heap, "tri_memclr", NO_OBJECT, "", MARKING},
     {into_the_heap, "tri_memclr", "begins outside of the heap", "", MARKING},
     {free_slot, "tri_memclr", NO_OBJECT, "", MARKING},
+    {over_the_end_in_an_arena, "tri_memclr", LEAVES, "type part", MARKING},
+    {freed_arena, "tri_memclr", NO_OBJECT, "", MARKING},
     {null_dst, "tri_memclr", "dst is NULL", "", MARKING},
     {null_dst_of_elements, "tri_copy_array", "dst is NULL", "", MARKING},
     {null_src, "tri_memmove", "src is NULL", "", MARKING},
