@@ -51,6 +51,7 @@ unit_tests += %D%/test_user_stack
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
 script_tests =
+script_tests += %D%/test_bench.sh
 script_tests += %D%/test_cxx.sh
 script_tests += %D%/test_debugging_doc.sh
 script_tests += %D%/test_exports.sh

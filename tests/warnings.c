@@ -33,6 +33,7 @@ int main(void)
             TRI_BLOCKING
                 TRI_BLOCKING {}
     }
+    tri_copy(node, top, tri_exchange(&root, top), 1);
     tri_shutdown();
     return tri_stats_get(&after) == 0 && after.cycles < before.cycles;
 }
