@@ -486,6 +486,34 @@ START_TEST(a_range_of_two_values_is_fatal)
 }
 END_TEST
 
+/* The test is a marker that is in the middle of a piece. */
+static void *free_arena(void *arena)
+{
+    tri_arena_free(arena);
+    return NULL;
+}
+
+START_TEST(freeing_waits_for_a_marker)
+{
+    pthread_t thread;
+    start_quiet();
+    tri_arena *arena = tri_arena_new();
+    one *value = tri_arena_alloc(arena, &tri_type_one);
+    struct tri__arena_chunk *chunk = tri__arena_chunk_of(tri__span_at((uintptr_t)value));
+    pthread_mutex_lock(&chunk->scan_lock);
+    ck_assert_int_eq(pthread_create(&thread, NULL, free_arena, arena), 0);
+    usleep(50000);
+    ck_assert_uint_ne(tri__arena_used(chunk), 0);
+    ck_assert_uint_eq(tri__load_relaxed(&chunk->state), TRI__ARENA_LIVE);
+    ck_assert_ptr_null(tri__load_relaxed(&value->p)); /* does not fault */
+    pthread_mutex_unlock(&chunk->scan_lock);
+    TRI_BLOCKING
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_eq(tri__load_relaxed(&chunk->state), TRI__ARENA_FREED);
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- beside cycles ---- */
 
 #define THREADS 3
@@ -587,6 +615,7 @@ int main(void)
     tcase_add_loop_test(marking, freeing_shades_what_the_arena_held, 0, 2);
     tcase_add_test(marking, bulk_copies_shade_by_the_arenas_layout);
     tcase_add_test(marking, a_range_of_two_values_is_fatal);
+    tcase_add_test(marking, freeing_waits_for_a_marker);
     tcase_add_test(marking, freed_while_marking);
     tcase_set_timeout(marking, 120);
     suite_add_tcase(suite, marking);
