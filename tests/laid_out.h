@@ -38,8 +38,8 @@ struct laid_out {
     const struct layout *layout;
     size_t bytes; /* asked for */
     uintptr_t base, limit;
-    uintptr_t
-        tiled_to; /* the layout's end: a bitmap is exact, other objects are tiled to their limit */
+    uintptr_t tiled_to; /* the layout's end: exact, but for a footer or large object, tiled to its
+                           limit */
 };
 
 /* One object of n elements, or with n elements in its tail. false: no memory. */
@@ -47,6 +47,7 @@ static inline bool lay_out_object(struct laid_out *object, const struct layout *
 {
     const tri_type *type = &layout->type;
     struct tri__ref ref;
+    enum tri__kind kind;
     void *p = type->tail != NULL ? tri_alloc_flex(type, n) : tri_alloc_array(type, n);
 
     if (p == NULL || !tri__resolve((uintptr_t)p, &ref))
@@ -55,8 +56,10 @@ static inline bool lay_out_object(struct laid_out *object, const struct layout *
     object->bytes = type->tail != NULL ? type->size + n * type->tail->size : n * type->size;
     object->base = ref.base;
     object->limit = tri__ref_limit(&ref);
-    object->tiled_to = object->limit;
-    if (tri__class_info[ref.span_class].kind == TRI__KIND_BITMAP)
+    kind = (enum tri__kind)tri__class_info[ref.span_class].kind;
+    if (kind == TRI__KIND_FOOTER || kind == TRI__KIND_LARGE)
+        object->tiled_to = object->limit;
+    else
         object->tiled_to = ref.base + (object->bytes != 0 ? object->bytes : TRI_WORD);
     return true;
 }
