@@ -11,7 +11,7 @@
  * RUNNING does not fall asleep without having taken n. The latter is asked, because somebody has
  * to say when it has:
  *   coordinator: request := ASKED, then answered is read
- *   thread: answered := n, then the request is read
+ *   thread: answered := n, then the request is taken back
  * At least one of them sees the other's store; the one that takes the request back counts it. */
 #include "mutator/handshake.h"
 
@@ -137,17 +137,21 @@ bool tri__handshake_is_answered(const struct tri__mutator *self)
 
 static bool is_asked(const struct tri__mutator *mutator)
 {
-    /* seqcst: after the store of what was answered [inv.handshake.dekker] */
-    return (tri__load_seqcst(&mutator->writer.cache.front.request) & TRI__REQUEST_ASKED) != 0;
+    return (tri__load_relaxed(&mutator->writer.cache.front.request) & TRI__REQUEST_ASKED) != 0;
 }
 
-/* Counts an answer; by the thread or by the coordinator, whoever comes first. */
-static void take_request(struct tri__mutator *mutator)
+/* true: there was a request, and the caller has to count the answer. Of the thread and the
+ * coordinator, whoever updates the word last sees what the other has done [inv.handshake.dekker]. */
+static bool take_request(struct tri__mutator *mutator)
 {
     uint32_t *request = &mutator->writer.cache.front.request;
 
-    if ((tri__fetch_and_acqrel(request, ~TRI__REQUEST_ASKED) & TRI__REQUEST_ASKED) == 0)
-        return;
+    /* rel -> acq in ask(): `answered`. acq <- rel in ask(): what was announced, `pending` */
+    return (tri__fetch_and_acqrel(request, ~TRI__REQUEST_ASKED) & TRI__REQUEST_ASKED) != 0;
+}
+
+static void count_answer(struct tri__mutator *mutator)
+{
     tri__store_relaxed(&mutator->latency, tri__os_now() - tri__load_relaxed(&mutator->asked));
     /* rel -> acq in await_answers(): what the answer wrote is seen when the last one is */
     if (tri__fetch_sub_acqrel(&pending, 1) == 1)
@@ -193,27 +197,25 @@ void tri__handshake_step_aside(struct tri__mutator *self)
     tri__mutator_delayed(self, TRI_DELAY_HANDSHAKE, start);
 }
 
-/* A request is for the announcement that stands while it is seen: that one must have been taken
- * before it is counted. */
+/* The coordinator may count an answer itself, and ask for the next announcement at any moment. So
+ * what was taken back may be a request that is newer than what was caught up with: that is seen
+ * afterwards, and nothing is announced between taking a request back and counting it. */
 void tri__handshake_answer(struct tri__mutator *self)
 {
-    bool scanned = false, again = true;
-    uint64_t start;
+    bool scanned = false, counts = false;
+    uint64_t start, announcement;
 
     if (tri__handshake_is_answered(self) && !is_asked(self))
         return;
     start = tri__os_now();
-    while (again) {
-        uint64_t announcement = tri__load_seqcst(&announced);
-
+    do {
+        announcement = tri__load_seqcst(&announced);
         scanned |= catch_up(self, announcement, true);
         tri__store_seqcst(&self->answered, number_of(announcement));
-        if (!is_asked(self))
-            break;
-        again = tri__load_seqcst(&announced) != announcement;
-        if (!again)
-            take_request(self);
-    }
+        counts |= take_request(self);
+    } while (tri__load_seqcst(&announced) != announcement);
+    if (counts)
+        count_answer(self);
     watch_others(self);
     tri__mutator_delayed(self, scanned ? TRI_DELAY_STACK : TRI_DELAY_HANDSHAKE, start);
 }
@@ -279,8 +281,8 @@ static void ask(struct tri__mutator *mutator, uint64_t now)
     tri__fetch_add_relaxed(&pending, 1);
     tri__store_relaxed(&mutator->asked, now);
     tri__fetch_or_seqcst(&mutator->writer.cache.front.request, TRI__REQUEST_ASKED);
-    if (is_answered(mutator))
-        take_request(mutator);
+    if (is_answered(mutator) && take_request(mutator))
+        count_answer(mutator);
 }
 
 /* One is the coordinator's own, so that nobody wakes it before all are asked. */
@@ -296,7 +298,7 @@ static void await_answers(void)
 
     while (left != 0) {
         tri__futex_wait(&pending, left, 0);
-        left = tri__load_acquire(&pending); /* acq <- rel in take_request() */
+        left = tri__load_acquire(&pending); /* acq <- rel in count_answer() */
     }
 }
 
