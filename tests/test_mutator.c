@@ -460,6 +460,217 @@ START_TEST(handshakes_with_many_blocked_threads)
 }
 END_TEST
 
+/* ---- handshakes and sleep, one step at a time ---- */
+
+static void announce(enum tri__request what)
+{
+    struct tri__handshake_report report;
+    TRI_BLOCKING
+        tri__handshake(what, &report);
+}
+
+/* How many threads had to be visited; the caller, who sleeps meanwhile, is one unless the
+ * announcement is an old one. */
+static size_t settle(void)
+{
+    struct tri__handshake_report report;
+    TRI_BLOCKING
+        tri__handshake_settle(&report);
+    return report.asleep;
+}
+
+static node *first_slot;
+static uintptr_t sleeps_with; /* hidden */
+
+static bool find_shaded(uintptr_t value)
+{
+    const struct shaded *shaded = take_shaded();
+    for (size_t i = 0; i < shaded->count; i++)
+        if (shaded->entries[i] == value)
+            return true;
+    return false;
+}
+
+/* Sleeps from one meeting to the next, and stores before anything else. */
+static void *store_when_it_wakes(void *unused)
+{
+    node *mine = tri_new(node);
+    (void)unused;
+    TRI_BLOCKING {
+        pthread_barrier_wait(&meeting);
+        pthread_barrier_wait(&meeting);
+    }
+    tri_store(&first_slot, mine);
+    return find_shaded((uintptr_t)mine) ? NULL : "the first store was not shaded";
+}
+
+START_TEST(a_thread_sleeps_through_h1)
+{
+    pthread_t thread;
+    void *error;
+    start_quiet();
+    prepare_meeting(2);
+    start_thread(&thread, store_when_it_wakes, NULL);
+    meet();
+    tri__buffers_open();
+    announce(TRI__REQUEST_ARM);
+    announce(TRI__REQUEST_PING);
+    meet();
+    error = join(thread);
+    ck_assert_msg(error == NULL, "%s", (char *)error);
+    ask_all(TRI__REQUEST_SCAN);
+    end_mark();
+    tri_shutdown();
+}
+END_TEST
+
+static void *be_scanned_when_it_wakes(void *unused)
+{
+    node *mine = tri_new(node);
+    (void)unused;
+    TRI_BLOCKING {
+        pthread_barrier_wait(&meeting);
+        pthread_barrier_wait(&meeting);
+    }
+    if (tri__self->barrier != TRI__BARRIER_SCANNED)
+        return "it goes on, and has not been scanned";
+    return find_shaded((uintptr_t)mine) ? NULL : "its stack was not looked at";
+}
+
+START_TEST(a_thread_wakes_before_h2_is_settled)
+{
+    pthread_t thread;
+    void *error;
+    start_quiet();
+    prepare_meeting(2);
+    start_thread(&thread, be_scanned_when_it_wakes, NULL);
+    meet();
+    tri__buffers_open();
+    announce(TRI__REQUEST_ARM);
+    announce(TRI__REQUEST_SCAN);
+    meet();
+    error = join(thread);
+    ck_assert_msg(error == NULL, "%s", (char *)error);
+    settle();
+    end_mark();
+    tri_shutdown();
+}
+END_TEST
+
+/* Sleeps, stores, sleeps again. */
+static void *store_between_naps(void *unused)
+{
+    node *mine = tri_new(node);
+    (void)unused;
+    TRI_BLOCKING {
+        pthread_barrier_wait(&meeting);
+        pthread_barrier_wait(&meeting);
+    }
+    sleeps_with = ~(uintptr_t)mine;
+    tri_store(&first_slot, mine);
+    TRI_BLOCKING {
+        pthread_barrier_wait(&meeting);
+        pthread_barrier_wait(&meeting);
+    }
+    return NULL;
+}
+
+static size_t flush(void)
+{
+    announce(TRI__REQUEST_FLUSH);
+    return settle();
+}
+
+START_TEST(a_sleeper_is_scanned_once)
+{
+    pthread_t thread;
+    start_quiet();
+    prepare_meeting(2);
+    start_thread(&thread, store_between_naps, NULL);
+    meet();
+    begin_mark(TRI__BARRIER_SCANNED);
+    ck_assert_uint_eq(flush(), 0);
+    forget_shaded();
+    meet();
+    meet(); /* it has run */
+    ck_assert(!find_shaded(~sleeps_with));
+    ck_assert_uint_eq(flush(), 1);
+    ck_assert(find_shaded(~sleeps_with));
+    ck_assert_uint_eq(flush(), 0);
+    end_mark(); /* an H4 is for everybody */
+    meet();
+    join(thread);
+    tri_shutdown();
+}
+END_TEST
+
+/* The number of a phase, and the state of barriers in it; 0 while it changes. */
+static uint64_t phase_now; /* atomic */
+
+static const char *check_phase(void)
+{
+    uint64_t seen = tri__load_seqcst(&phase_now);
+    uint8_t barrier = tri__self->barrier;
+    if (seen != 0 && tri__load_seqcst(&phase_now) == seen && barrier != seen % 4)
+        return "it runs on in an old phase";
+    return NULL;
+}
+
+/* Some sleep until the phase changes: if one fell asleep without an answer that is waited for, it
+ * would sleep for ever. */
+static void *nap_main(void *store)
+{
+    node *mine = tri_new(node);
+    const char *error = NULL;
+    while (error == NULL && !stopped()) {
+        uint64_t seen = tri__load_seqcst(&phase_now);
+        TRI_BLOCKING
+            while (store == NULL && !stopped() && tri__load_seqcst(&phase_now) == seen)
+                sched_yield();
+        error = check_phase();
+        if (store != NULL)
+            tri_store(&mine->next, mine);
+        tri_safepoint();
+    }
+    return (void *)error;
+}
+
+static void change_phase(enum tri__request what, enum tri__barrier_state barrier)
+{
+    static uint64_t number;
+    tri__store_seqcst(&phase_now, 0);
+    announce(what);
+    tri__store_seqcst(&phase_now, 4 * ++number + barrier);
+    if (what != TRI__REQUEST_ARM)
+        settle();
+}
+
+START_TEST(wakings_beside_handshakes)
+{
+    enum { THREADS = 4, MARKS = 400 };
+    pthread_t threads[THREADS];
+    void *error;
+    start_quiet();
+    for (int i = 0; i < THREADS; i++)
+        start_thread(&threads[i], nap_main, i % 2 != 0 ? &stop : NULL);
+    for (int i = 0; i < MARKS; i++) {
+        tri__buffers_open();
+        change_phase(TRI__REQUEST_ARM, TRI__BARRIER_UNSCANNED);
+        change_phase(TRI__REQUEST_SCAN, TRI__BARRIER_SCANNED);
+        change_phase(TRI__REQUEST_FLUSH, TRI__BARRIER_SCANNED);
+        ck_assert(tri__buffers_close());
+        change_phase(TRI__REQUEST_RELEASE, TRI__BARRIER_IDLE);
+        tri__buffer_discard_full();
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    for (int i = 0; i < THREADS; i++) {
+        error = join(threads[i]);
+        ck_assert_msg(error == NULL, "thread %d: %s", i, (char *)error);
+    }
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- threads that end ---- */
 
 static void *short_main(void *argument)
@@ -696,6 +907,10 @@ int main(void)
     tcase_add_test(blocking, sleeping_threads_hold_their_objects);
     tcase_add_test(blocking, cycles_beside_threads_of_all_kinds);
     tcase_add_test(blocking, handshakes_with_many_blocked_threads);
+    tcase_add_test(blocking, a_thread_sleeps_through_h1);
+    tcase_add_test(blocking, a_thread_wakes_before_h2_is_settled);
+    tcase_add_test(blocking, a_sleeper_is_scanned_once);
+    tcase_add_test(blocking, wakings_beside_handshakes);
     tcase_set_timeout(blocking, 30);
     suite_add_tcase(suite, blocking);
 

@@ -20,7 +20,7 @@ command -v spin >/dev/null || {
 optimization() # optimization <wanted verdict> <option ...>
 {
     case $* in
-    *NO_SURRENDER* | holds*OPS=*) echo -O1 ;;
+    *NO_SURRENDER* | holds*OPS=* | holds*ROUNDS=*) echo -O1 ;;
     *) echo -O0 ;;
     esac
 }
@@ -94,16 +94,17 @@ check_cycle()
 
 check_handshake()
 {
-    expect holds handshake
-    expect holds handshake -DROUNDS=4
-    for mutant in WEAK_BLOCK WEAK_POST NO_LOOK CLAIM_UNASKED PLAIN_RETURN NO_WAKE NO_LAST_WAKE \
-        EARLY_PHASE LEAVE_UNASKED LEAVE_UNLOCKED; do
+    expect holds handshake -DROUNDS=3
+    for mutant in WEAK_ANNOUNCE WEAK_BLOCK WEAK_WAKE WEAK_ANSWER WEAK_ASK WEAK_SCANNED NO_LOOK \
+        NO_CATCH_UP NO_TAKE_BACK STALE_TAKE PLAIN_CLAIM PLAIN_WAKE NO_WAKE NO_LAST_WAKE NO_SETTLE \
+        SETTLE_ASLEEP SKIP_DIRTY EARLY_PHASE LEAVE_UNASKED LEAVE_UNLOCKED; do
         expect fails handshake "-D$mutant"
     done
 }
 
 check_long()
 {
+    expect holds handshake -DROUNDS=4
     expect holds cycle -DOPS=4 -DLOOSE
     expect fails cycle -DOPS=4 -DLOOSE -DNO_CONFIRM
     expect holds cycle -DOPS=3 -DLOOSE -DSCAN2

@@ -1,58 +1,109 @@
 /* SPDX-License-Identifier: MIT */
-/* Handshakes: a coordinator, a thread that runs and blocks as it likes, and a thread that attaches
- * and detaches. Beside them, a store buffer for each word of the Dekker pair, so that a store which
- * is not sequentially consistent may come late.
+/* Handshakes: a coordinator and two threads that run, sleep and wake as they like; one of them also
+ * leaves and attaches. Announcements are numbered; number n is of kind KIND(n), in the order of a
+ * cycle, and all but arm are settled.
+ *
+ * Each access to a shared word is a step of its own. A store that is not sequentially consistent
+ * may be seen late: loads find what was there before, until some later step; swaps do not.
  *
  * What must hold
  *   - only one party acts for a thread at a time                         [inv.mutator.claim]
- *   - each thread that is asked answers each request once                [inv.handshake.dekker]
- *   - the handshake ends, although the coordinator looks for blocked threads only once: the
- *     periodic look of the library is a backstop; there is no state in which all sleep
- *   - at its end every thread is in the new phase                        [inv.registry.phase]
+ *   - no thread runs on in an old phase once a round is over              [inv.handshake.dekker]
+ *   - once it is settled, every thread has taken the announcement; but in a flush those may be left
+ *     out that were scanned asleep, and nobody has work from before it    [inv.handshake.asleep]
+ *   - answers are counted once each, and all that are waited for come: no state in which all sleep
+ *   - who attaches joins in the new phase, who leaves is not waited for   [inv.registry.phase]
  * Mutants, each of which must fail
- *   WEAK_BLOCK      the store of BLOCKED may come after the load of the request
- *   WEAK_POST       the store of the request may come after the look at the state
- *   NO_LOOK         a thread that blocks does not look for a request
- *   CLAIM_UNASKED   a claim is not followed by a second look at the request
- *   PLAIN_RETURN    a thread that goes on stores RUNNING instead of swapping BLOCKED for it
+ *   WEAK_ANNOUNCE   the store of the announcement may be seen after the look at the states
+ *   WEAK_BLOCK      the store of BLOCKED may be seen after the look at the announcement
+ *   WEAK_WAKE       the store of RUNNING may be seen after the look at the announcement
+ *   WEAK_ANSWER     a thread looks for a request before it stores what it has answered
+ *   WEAK_ASK        the coordinator looks at what was answered before it stores the request
+ *   WEAK_SCANNED    "scanned asleep" may be seen although the thread has run and sleeps again
+ *   NO_LOOK         a thread that blocks does not look for an announcement
+ *   NO_CATCH_UP     a thread that wakes does not
+ *   NO_TAKE_BACK    the coordinator asks without a look at what was answered
+ *   STALE_TAKE      a thread counts an answer although the request may be for a later announcement
+ *   PLAIN_CLAIM     the coordinator stores CLAIMED after a look, instead of swapping
+ *   PLAIN_WAKE      a thread that wakes stores RUNNING instead of swapping BLOCKED for it
  *   NO_WAKE         the end of a claim does not wake the thread
  *   NO_LAST_WAKE    the last answer does not wake the coordinator
+ *   NO_SETTLE       settling is left out
+ *   SETTLE_ASLEEP   settling does not wait for threads that have just woken up
+ *   SKIP_DIRTY      a flush leaves out all that sleep, scanned there or not
  *   EARLY_PHASE     a thread that attaches takes the phase before it takes the lock
  *   LEAVE_UNASKED   a thread that leaves does not answer what is pending
  *   LEAVE_UNLOCKED  ... or does so before it takes the lock */
 #ifndef ROUNDS
-#define ROUNDS 2
+#define ROUNDS 3
 #endif
-#define TURNS 3 /* that each thread takes at most: then it stays where it is */
+#ifndef TURNS_A
+#define TURNS_A 1 /* naps of A, and times that it leaves: then it stays where it is */
+#endif
+#ifndef TURNS_B
+#define TURNS_B 2
+#endif
 
 mtype = { running, blocked, claimed, awaited };
 
-#define B 0 /* the thread that blocks */
-#define A 1 /* the thread that attaches */
+#define ARM   1
+#define SCAN  2
+#define FLUSH 3
+#define FREE  0
+#define KIND(n) ((n) % 4)
 
-mtype state[2] = running; /* of A always running: it never blocks here */
-bool request[2];          /* as memory has it */
-bool state_late;          /* B's store of BLOCKED is still in its store buffer */
-bool request_late;        /* the coordinator's store of B's request is still in its store buffer */
-bool member;              /* A is in the table */
-byte acting[2];           /* how many act for it */
-byte answered[2];         /* requests answered */
-byte asked[2];            /* requests posted */
-byte phase, joined[2];    /* the phase, and the one each thread is in */
+#define B 0 /* only sleeps and wakes */
+#define A 1 /* leaves and attaches, too */
+
+byte announced, number;     /* as threads see it, and as the coordinator has stored it */
+mtype state[2] = running;
+bool lags[2];               /* the last store of the state is not to be seen yet by loads */
+mtype before[2];            /* what they find instead */
+byte answered[2];
+bool request[2];
+bool scanned[2];            /* scanned asleep, as memory has it */
+bool scanned_lags[2];       /* the thread has stored "no", which is not to be seen yet */
 byte pending;
-bool coordinator_sleeps, thread_sleeps;
-bool registry_lock;
+bool member[2] = true;
+bool reading;               /* the coordinator is among its readers of the table */
+bool registry_lock, coordinator_sleeps, thread_sleeps[2];
+
+/* What the assertions speak of. */
+byte acting[2];             /* how many act for it */
+byte joined[2];             /* the announcement it is in */
+byte work[2];               /* 0, or the announcement in which it got what it has not handed over */
+bool awake[2];              /* it runs code of its own */
+byte over;                  /* the last announcement whose round has ended */
+
+#define SEEN(t) (lags[t] -> before[t] : state[t])
 
 inline lock() { atomic { !registry_lock -> registry_lock = true } }
 inline unlock() { registry_lock = false }
 
-/* Whoever acts for thread t does what is asked. */
-inline answer(t) {
+/* --- what an answer does --------------------------------------------------------------------- */
+
+/* Whoever acts for thread t brings it into announcement n. A clean sleeper that has not run since
+ * has nothing to hand over in a flush. */
+inline catch_up(t, n, own) {
   atomic { acting[t]++; assert(acting[t] == 1) };
-  atomic { assert(request[t]); joined[t] = phase };
-  request[t] = false;
-  atomic { acting[t]--; answered[t]++; assert(answered[t] == asked[t]) };
   atomic {
+    if
+    :: joined[t] != n && (KIND(n) == SCAN || KIND(n) == FLUSH) ->
+       if
+       :: KIND(n) == FLUSH && scanned[t] && !scanned_lags[t]
+       :: else -> work[t] = 0; scanned[t] = !own; scanned_lags[t] = false
+       fi
+    :: KIND(n) == FREE -> work[t] = 0; scanned[t] = false; scanned_lags[t] = false
+    :: else
+    fi;
+    joined[t] = n
+  };
+  acting[t]--
+}
+
+inline count() {
+  atomic {
+    assert(pending > 0);
     pending--;
 #ifndef NO_LAST_WAKE
     if
@@ -63,210 +114,357 @@ inline answer(t) {
   }
 }
 
-/* --- the thread that blocks ------------------------------------------------------------------ */
+inline take(t, counts) {
+  atomic {
+    counts = counts || request[t];
+    request[t] = false
+  }
+}
 
-inline become_blocked() {
+inline answer(t) {
   do
-  ::
-#ifdef WEAK_BLOCK
-     state_late = true;
+  :: n = announced;
+     catch_up(t, n, true);
+#ifdef WEAK_ANSWER
+     take(t, counts);
+     answered[t] = n;
 #else
-     state[B] = blocked;
-#endif
-#ifndef NO_LOOK
+     answered[t] = n;
+#ifdef STALE_TAKE
      if
-     :: !request[B] -> break
-     :: else
-     fi;
-     /* a swap empties the store buffer first */
-     atomic {
+     :: request[t] && announced == n -> take(t, counts); break
+     :: request[t] && announced != n
+     :: !request[t] -> break
+     fi
+#else
+     take(t, counts);
+#endif
+#endif
+#ifndef STALE_TAKE
+     if
+     :: announced == n -> break
+     :: announced != n
+     fi
+#endif
+  od;
+  if
+  :: counts -> counts = false; count()
+  :: else
+  fi;
+  n = 0
+}
+
+inline catch_up_if_needed(t) {
+  if
+  :: announced != answered[t] -> answer(t)
+  :: announced == answered[t]
+  fi
+}
+
+/* --- a thread -------------------------------------------------------------------------------- */
+
+/* It may load, store and allocate, for which nobody else must be acting. */
+inline run_a_bit(t) {
+  atomic { acting[t]++; assert(acting[t] == 1); assert(joined[t] >= over); work[t] = joined[t] };
+  acting[t]--
+}
+
+inline become_blocked(t) {
+  do
+  :: atomic {
+#ifdef WEAK_BLOCK
+       before[t] = running; lags[t] = true;
+#endif
+#ifndef WEAK_SCANNED
        if
-       :: state_late -> state_late = false; state[B] = blocked
+       :: scanned_lags[t] -> scanned[t] = false; scanned_lags[t] = false
        :: else
        fi;
+#endif
+       state[t] = blocked
+     };
+#ifdef NO_LOOK
+     break
+#else
+     if
+     :: announced == answered[t] -> break
+     :: announced != answered[t]
+     fi;
+     atomic {
+       lags[t] = false;
        if
-       :: state[B] == blocked -> state[B] = running
+       :: state[t] == blocked -> state[t] = running
        :: else -> break
        fi
      };
-     if
-     :: request[B] -> answer(B)
-     :: else
-     fi
-#else
-     break
+     answer(t)
 #endif
   od
 }
 
 /* The futex word is the state: to sleep on it is one step with a look at it. */
-inline become_running() {
-#ifdef PLAIN_RETURN
-  atomic { state_late = false; state[B] = running };
+inline become_running(t) {
+#ifdef PLAIN_WAKE
+  atomic { lags[t] = false; state[t] = running };
 #else
   do
-  :: atomic { state_late || state[B] == blocked -> state_late = false; state[B] = running; break }
-  :: atomic { !state_late && state[B] == claimed -> state[B] = awaited }
-  :: atomic { !state_late && state[B] == awaited -> thread_sleeps = true };
-     !thread_sleeps
+  :: atomic { state[t] == blocked ->
+#ifdef WEAK_WAKE
+       before[t] = blocked; lags[t] = true;
+#endif
+       state[t] = running; break }
+  :: atomic { state[t] == claimed -> state[t] = awaited }
+  :: atomic { state[t] == awaited -> thread_sleeps[t] = true };
+     !thread_sleeps[t]
   od;
 #endif
-  if
-  :: request[B] -> answer(B)
-  :: else
-  fi
+#ifndef NO_CATCH_UP
+  catch_up_if_needed(t);
+#endif
+  atomic { scanned_lags[t] = scanned[t]; awake[t] = true }
 }
 
-active proctype blocker() {
-  byte turns;
-end_running:
-  do
-  :: request[B] -> answer(B)
-  :: turns < TURNS ->
-     turns++;
-     become_blocked();
-     if
-     :: become_running()
-     :: true -> goto end_blocked
-     fi;
-     /* it does something of its own, for which nobody else must be acting */
-     atomic { acting[B]++; assert(acting[B] == 1) };
-     acting[B]--
-  od;
-end_blocked: /* it sleeps for ever */
-  false
-}
-
-/* --- the thread that comes and goes ---------------------------------------------------------- */
-
-inline attach() {
+inline attach(t) {
+  /* its block is a new one: the old one is there until nobody reads it */
 #ifdef EARLY_PHASE
-  joined[A] = phase;
+  joined[t] = number;
   lock();
 #else
   lock();
-  joined[A] = phase;
+  joined[t] = number;
 #endif
-  request[A] = false; /* its block is a new one */
-  answered[A] = asked[A];
-  member = true;
+  atomic { !reading -> answered[t] = joined[t]; request[t] = false };
+  atomic { member[t] = true; awake[t] = true };
   unlock()
 }
 
-inline leave() {
+inline leave(t) {
 #ifdef LEAVE_UNLOCKED
-  if
-  :: request[A] -> answer(A)
-  :: else
-  fi;
+  catch_up_if_needed(t);
   lock();
 #else
   lock();
 #ifndef LEAVE_UNASKED
-  if
-  :: request[A] -> answer(A)
-  :: else
-  fi;
+  catch_up_if_needed(t);
 #endif
 #endif
-  member = false;
+  atomic { member[t] = false; awake[t] = false; work[t] = 0; scanned[t] = false; scanned_lags[t] = false };
   unlock()
 }
 
-active proctype comer() {
-  byte turns;
-end_out:
+active [2] proctype thread() {
+  byte turns, n;
+  bool counts;
+  awake[_pid] = true;
+end_running:
   do
-  :: turns < TURNS ->
+  :: request[_pid] -> answer(_pid)
+  :: run_a_bit(_pid)
+  :: turns < (_pid == A -> TURNS_A : TURNS_B) ->
      turns++;
-     attach();
-end_in:
-     do
-     :: request[A] -> answer(A)
-     :: turns < TURNS -> leave(); break
-     od
-  od
+     awake[_pid] = false;
+     become_blocked(_pid);
+     if
+     :: become_running(_pid)
+     :: goto end_blocked
+     fi
+  :: _pid == A && turns < (_pid == A -> TURNS_A : TURNS_B) ->
+     turns++;
+     leave(_pid);
+end_left:
+     if
+     :: attach(_pid)
+     :: goto end_blocked
+     fi
+  od;
+end_blocked: /* it sleeps for ever, or is gone */
+  false
 }
 
-/* --- store buffers --------------------------------------------------------------------------- */
+/* --- stores that come late ------------------------------------------------------------------- */
 
-active proctype store_buffers() {
+active proctype late_stores() {
 end:
   do
-  :: atomic { state_late -> state_late = false; state[B] = blocked }
-  :: atomic { request_late -> request_late = false; request[B] = true }
+  :: lags[0] -> lags[0] = false
+  :: lags[1] -> lags[1] = false
+  :: announced != number -> announced = number
+#ifndef WEAK_SCANNED
+  :: atomic { scanned_lags[0] -> scanned[0] = false; scanned_lags[0] = false }
+  :: atomic { scanned_lags[1] -> scanned[1] = false; scanned_lags[1] = false }
+#endif
   od
 }
 
 /* --- the coordinator ------------------------------------------------------------------------- */
 
-inline post() {
-  lock();
-  phase++;
-  atomic {
-    pending = 1 + member;
-    asked[A] = asked[A] + member; request[A] = member;
-    asked[B]++;
-#ifdef WEAK_POST
-    request_late = true
+inline ask(t) {
+#ifdef WEAK_ASK
+  seen = (answered[t] == number);
+  pending++;
+  request[t] = true;
 #else
-    request[B] = true
+  pending++;
+  request[t] = true;
+  seen = (answered[t] == number);
 #endif
-  };
-  unlock()
+#ifndef NO_TAKE_BACK
+  if
+  :: seen ->
+     take(t, counts);
+     if
+     :: counts -> counts = false; count()
+     :: else
+     fi
+  :: else
+  fi;
+#endif
+  seen = false
 }
 
-inline claim() {
+inline await_answers() {
+  pending--;
+  do
+  :: atomic { pending != 0 -> coordinator_sleeps = true };
+     !coordinator_sleeps
+  :: atomic { pending == 0 -> break }
+  od
+}
+
+inline announce() {
+#ifdef WEAK_ANNOUNCE
+  atomic { announced = number; number++ }
+#else
+  atomic { number++; announced = number }
+#endif
+}
+
+inline round() {
+  atomic { assert(pending == 0); pending = 1 };
+  lock();
+  announce();
+  t = 0;
+  do
+  :: t < 2 ->
+     if
+     :: member[t] && SEEN(t) != blocked -> ask(t)
+     :: !member[t] || SEEN(t) == blocked
+     fi;
+     t++
+  :: else -> break
+  od;
+  t = 0;
+  unlock();
+  await_answers();
   atomic {
+    assert(!awake[B] || joined[B] == number);
+    assert(!awake[A] || joined[A] == number);
+    over = number
+  }
+}
+
+/* true: it may be left alone. */
+inline look(t) {
+  if
+  :: answered[t] == number -> seen = true
+  :: answered[t] != number ->
+     if
+     :: KIND(number) == FLUSH && SEEN(t) == blocked ->
+#ifdef SKIP_DIRTY
+        seen = true
+#else
+        seen = scanned[t]
+#endif
+     :: KIND(number) != FLUSH || SEEN(t) != blocked
+     fi
+  fi
+}
+
+inline claim(t) {
+#ifdef PLAIN_CLAIM
+  if
+  :: state[t] == blocked -> state[t] = claimed; mine = true
+  :: state[t] != blocked
+  fi;
+#else
+  atomic {
+    lags[t] = false;
     if
-    :: state[B] == blocked -> state[B] = claimed; mine = true
+    :: state[t] == blocked -> state[t] = claimed; mine = true
     :: else
     fi
   };
+#endif
   if
   :: mine ->
-#ifndef CLAIM_UNASKED
      if
-     :: request[B] || request_late -> answer(B)
+     :: answered[t] != number -> catch_up(t, number, false); answered[t] = number
      :: else
      fi;
-#else
-     answer(B);
-#endif
      atomic {
 #ifndef NO_WAKE
        if
-       :: state[B] == awaited -> thread_sleeps = false
+       :: state[t] == awaited -> thread_sleeps[t] = false
        :: else
        fi;
 #endif
-       state[B] = blocked;
-       mine = false
+       state[t] = blocked
      }
   :: else
   fi
 }
 
-active proctype coordinator() {
-  byte round;
-  bool mine;
+inline settle() {
+  atomic { assert(pending == 0); pending = 1 };
+  atomic { reading = true; found[0] = member[0]; found[1] = member[1] };
+  t = 0;
   do
-  :: round < ROUNDS ->
-     post();
+  :: t < 2 && found[t] ->
+     look(t);
      if
-     :: request[B] || request_late -> claim() /* it sees its own store */
-     :: else
+     :: seen -> seen = false
+     :: else ->
+        claim(t);
+        if
+        :: mine -> mine = false
+#ifdef SETTLE_ASLEEP
+        :: else
+#else
+        :: else -> ask(t)
+#endif
+        fi
      fi;
-     do
-     :: atomic { pending != 0 -> coordinator_sleeps = true };
-        !coordinator_sleeps
-     :: atomic { pending == 0 -> break }
-     od;
-     assert(joined[B] == phase);
-     lock();
-     assert(!member || joined[A] == phase);
-     unlock();
-     round++
+     t++
+  :: t < 2 && !found[t] -> t++
+  :: t == 2 -> break
+  od;
+  atomic { t = 0; found[0] = false; found[1] = false; reading = false };
+  await_answers();
+}
+
+/* Whoever has not taken the announcement sleeps, or has not run since it woke up. */
+#define IS_SETTLED(t) (!member[t] || joined[t] == number || \
+                       (KIND(number) == FLUSH && !awake[t] && work[t] == 0))
+#define HAS_NO_OLD(t) (work[t] == 0 || work[t] == number)
+
+active proctype coordinator() {
+  byte t;
+  bool mine, seen, counts, found[2];
+  do
+  :: number < ROUNDS ->
+     round();
+     if
+     :: KIND(number) == ARM
+     :: KIND(number) != ARM ->
+#ifndef NO_SETTLE
+        settle();
+#endif
+        atomic {
+          assert(IS_SETTLED(B));
+          assert(IS_SETTLED(A));
+          assert(KIND(number) != FLUSH || (HAS_NO_OLD(B) && HAS_NO_OLD(A)))
+        }
+     fi
   :: else -> break
   od
 }
