@@ -11,6 +11,7 @@
 
 #include "barrier/buffer.h"
 #include "base/fatal.h"
+#include "layout/type_retire.h"
 
 /* A large object is scanned in pieces, so that one object keeps no marker busy alone. A piece is an
  * address with this bit set: no user address has it. The object is marked already; its type says
@@ -232,6 +233,9 @@ void tri__marker_take_arena(struct tri__arena_chunk *chunk, void *argument)
         if (!push(marker, (chunk->span.base + at) | PIECE_BIT))
             scan_arena_piece(marker, chunk->span.base + at); /* no memory to put it off */
     marker->bytes += used;
+    marker->scan_bytes += used;
+    if (used != 0 && tri__retired_types_are_watched())
+        tri__arena_meet_types(chunk);
 }
 
 static void take_piece(struct tri__marker *marker, uintptr_t start)

@@ -94,6 +94,16 @@ void tri__retired_types_review(void)
     pthread_mutex_unlock(&retire_lock);
 }
 
+bool tri__retired_types_are_watched(void)
+{
+    bool any;
+
+    pthread_mutex_lock(&retire_lock);
+    any = watched != NULL;
+    pthread_mutex_unlock(&retire_lock);
+    return any;
+}
+
 /* Without a heap only other types refer to a type: the round after a type is gone, its tail may
  * be. */
 static void end_all_locked(void)

@@ -13,6 +13,9 @@
  * answered H1 and none was asked for H2. */
 void tri__retired_types_review(void);
 
+/* Has the review anything to watch for? If not, types need not be met. */
+bool tri__retired_types_are_watched(void);
+
 /* Between these two there is a heap. Outside, a type is gone as soon as it is retired; closing ends
  * all that are still waited for. */
 void tri__retired_types_open(void);
