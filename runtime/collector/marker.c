@@ -113,6 +113,7 @@ static size_t scan_large(struct tri__marker *marker, const struct tri__ref *ref)
 
     if (tri__ref_is_leaf(ref))
         return 0;
+    tri__type_meet(tri__ref_type(ref)); /* [inv.type.retire] */
     for (uintptr_t start = ref->base; start < limit; start += PIECE_BYTES)
         if (start + PIECE_BYTES >= limit || !push(marker, start | PIECE_BIT))
             scan_piece(marker, ref, start); /* the last one, or there is no memory to put it off */
@@ -167,17 +168,9 @@ static size_t scan_footer(struct tri__marker *marker, const struct tri__ref *ref
 
     if (type == NULL)
         return 0; /* a slot that was not handed out, found by a stray word */
+    tri__type_meet(type); /* [inv.type.retire] */
     scan_range(marker, tri__type_pointers_of_ref(ref));
     return tri__type_scan_bytes(type, tri__ref_limit(ref) - ref->base);
-}
-
-/* Notes that the type of an object is in use [inv.type.retire]. */
-static inline void meet_type(const struct tri__ref *ref)
-{
-    const tri_type *type = tri__ref_type(ref);
-
-    if (type != NULL)
-        tri__type_meet(type);
 }
 
 /* Pushes what a grey object points to; it is black then. Returns its bytes up to its last
@@ -188,10 +181,9 @@ static inline size_t scan(struct tri__marker *marker, const struct tri__ref *ref
 
     if (info->kind == TRI__KIND_BITMAP)
         return scan_bitmap(marker, ref, info);
-    if (info->kind == TRI__KIND_LEAF)
-        return 0;
-    meet_type(ref);
-    return info->kind == TRI__KIND_FOOTER ? scan_footer(marker, ref) : scan_large(marker, ref);
+    if (info->kind == TRI__KIND_FOOTER)
+        return scan_footer(marker, ref);
+    return info->kind == TRI__KIND_LARGE ? scan_large(marker, ref) : 0;
 }
 
 static inline void prefetch(const struct tri__ref *ref)
