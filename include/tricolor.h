@@ -15,6 +15,8 @@
 
 #include <tricolor/base.h>
 #include <tricolor/type.h>
+#include <tricolor/gc_program.h>
+#include <tricolor/type_build.h>
 #include <tricolor/alloc.h>
 #include <tricolor/arena.h>
 #include <tricolor/barrier.h>

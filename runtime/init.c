@@ -24,6 +24,7 @@
 #include "heap/double_check.h"
 #include "inspect/inspect.h"
 #include "mutator/arena.h"
+#include "layout/type_retire.h"
 #include "mutator/attach.h"
 #include "mutator/handshake.h"
 #include "mutator/registry.h"
@@ -151,6 +152,8 @@ static int init_locked(const tri_config *config)
     oom_argument = options.oom_argument;
     error = start_floors(&options);
     initialized = error == 0;
+    if (initialized)
+        tri__retired_types_open();
     return error;
 }
 
@@ -187,6 +190,7 @@ void tri_shutdown(void)
     tri__buffers_release();
     tri__work_release();
     tri__heap_release();
+    tri__retired_types_close();
     initialized = false;
     pthread_mutex_unlock(&init_lock);
 }

@@ -36,16 +36,22 @@ TRI_BEGIN_DECLS
  * BYTE_MASK: gc_data has one byte a word, 0 or 1, instead of one bit. The runtime turns it into
  * bits once and keeps them in *cache.
  * CONSERVATIVE: the layout is not known, so every word is named; for tools that tell such
- * objects from exact ones. */
+ * objects from exact ones.
+ * GC_PROGRAM: gc_data is a tri_gc_program (gc_program.h), which the runtime turns into bits before
+ * the first object is allocated. They are kept in *cache; those of a type above 1 MiB once an
+ * object, as long as the object lives.
+ * BUILT: made by tri_type_build(); no other type has this flag. */
 #define TRI_TYPE_LEAF 1u
 #define TRI_TYPE_FLEX 2u
 #define TRI_TYPE_BYTE_MASK 4u
 #define TRI_TYPE_CONSERVATIVE 8u
+#define TRI_TYPE_GC_PROGRAM 16u
+#define TRI_TYPE_BUILT 32u
 
 /* The layout of one element: allocation tiles an array with it. A program may write a
  * descriptor by hand; it may leave slot_size, span_class and run_tag 0 (allocation is then a
  * call), and whatever its flags do not ask for. A descriptor never changes and lives as long as
- * the heap. Its size and the order of its fields belong to the library's ABI. */
+ * the heap, but for those of type_build.h. Its size and the order of its fields belong to the library's ABI. */
 typedef struct tri_type {
     /* Bytes of one element, of the fixed part if FLEX; a multiple of the word unless leaf. */
     size_t size;
@@ -70,7 +76,8 @@ typedef struct tri_type {
     const void *run_tag;
     /* FLEX: the element that fills the object from offset `size` on; not FLEX itself. Else NULL. */
     const struct tri_type *tail;
-    /* BYTE_MASK: a word that starts as NULL, for the runtime's use. Else NULL. */
+    /* BYTE_MASK, GC_PROGRAM: a word that starts as NULL, for the runtime's use. BUILT: the runtime's.
+     * Else NULL. */
     void **cache;
 } tri_type;
 

@@ -19,6 +19,7 @@ enum tri__fault {
     TRI__FAULT_ALLOCATE_WHITE, /* "allocate-white": objects born during a mark are not marked */
     TRI__FAULT_NO_CHUNKS,      /* "no-chunks": no memory for work chunks; this must be survived */
     TRI__FAULT_CORRUPT_LAYOUT, /* "corrupt-layout": layouts are written with a wrong bit or type */
+    TRI__FAULT_FORGET_TYPES,   /* "forget-types": markers do not note that a retired type is in use */
     TRI__FAULTS
 };
 

@@ -17,6 +17,7 @@
 #include "collector/marker.h"
 #include "collector/pace.h"
 #include "heap/arena_quarantine.h"
+#include "layout/type_retire.h"
 #include "mutator/attach.h"
 #include "mutator/roots.h"
 #include "mutator/user_stack.h"
@@ -231,6 +232,7 @@ static void mark(struct tri__cycle_report *report)
     tri__buffers_set_bound((uint32_t)(tri__pace_live() / 100 / sizeof(struct tri__buffer)));
     if (!tri__fault(TRI__FAULT_SKIP_ARM))
         arm(report);
+    tri__retired_types_review();
     tri__pace_mark_begins();
     handshake(TRI__REQUEST_SCAN, &report->scan);
     tri__handshake_settle(&report->scan); /* no marker looks before: [inv.mark.start] */
@@ -286,7 +288,7 @@ static void release(struct tri__cycle_report *report)
     tri__handshake_settle(&report->release); /* before the next mark, and before runs are swept */
     tri__buffer_discard_full(); /* what is left in them is marked: [inv.mark.verdict] */
     tri__pace_mark_ends(report->marked_bytes,
-                        report->marked_bytes + report->marked_objects * TRI__OBJECT_EFFORT);
+                        tri__marked_scan_bytes() + report->marked_objects * TRI__OBJECT_EFFORT);
 }
 
 static void sweep(struct tri__cycle_report *report)

@@ -11,6 +11,7 @@
 
 #include "barrier/buffer.h"
 #include "base/fatal.h"
+#include "layout/type_retire.h"
 
 /* A large object is scanned in pieces, so that one object keeps no marker busy alone. A piece is an
  * address with this bit set: no user address has it. The object is marked already; its type says
@@ -18,7 +19,7 @@
 #define PIECE_BIT (UINT64_C(1) << 63)
 #define PIECE_BYTES ((size_t)128 << 10)
 
-static uint64_t marked_objects, marked_bytes; /* atomic */
+static uint64_t marked_objects, marked_bytes, scan_bytes; /* atomic */
 
 uint64_t tri__marked_objects(void)
 {
@@ -30,8 +31,14 @@ uint64_t tri__marked_bytes(void)
     return tri__load_relaxed(&marked_bytes);
 }
 
+uint64_t tri__marked_scan_bytes(void)
+{
+    return tri__load_relaxed(&scan_bytes);
+}
+
 void tri__marked_reset(void)
 {
+    tri__store_relaxed(&scan_bytes, 0);
     tri__store_relaxed(&marked_objects, 0);
     tri__store_relaxed(&marked_bytes, 0);
 }
@@ -69,6 +76,7 @@ __attribute__((noinline)) static void overflow(struct tri__marker *marker, uintp
         return;
     marker->objects++;
     marker->bytes += tri__ref_bytes(&ref);
+    marker->scan_bytes += tri__ref_bytes(&ref);
 }
 
 static inline void push_candidate(struct tri__marker *marker, uintptr_t word)
@@ -99,15 +107,17 @@ static void scan_piece(struct tri__marker *marker, const struct tri__ref *ref, u
     scan_range(marker, tri__type_pointers_of_range(ref, start, bytes));
 }
 
-static void scan_large(struct tri__marker *marker, const struct tri__ref *ref)
+static size_t scan_large(struct tri__marker *marker, const struct tri__ref *ref)
 {
     uintptr_t limit = tri__ref_limit(ref);
 
     if (tri__ref_is_leaf(ref))
-        return;
+        return 0;
+    tri__type_meet(tri__ref_type(ref)); /* [inv.type.retire] */
     for (uintptr_t start = ref->base; start < limit; start += PIECE_BYTES)
         if (start + PIECE_BYTES >= limit || !push(marker, start | PIECE_BIT))
             scan_piece(marker, ref, start); /* the last one, or there is no memory to put it off */
+    return tri__type_scan_bytes(tri__ref_layout(ref), limit - ref->base);
 }
 
 /* A chunk with room for as many candidates as a bitmap object can have; NULL: no memory. */
@@ -127,17 +137,18 @@ static inline struct tri__chunk *roomy_stack(struct tri__marker *marker)
 
 /* The hottest loop there is. With room made beforehand every word is stored, and kept if it lies in
  * the heap: no branch that depends on what the program's pointers are. */
-static inline void scan_bitmap(struct tri__marker *marker, const struct tri__ref *ref,
-                               const struct tri__class_info *info)
+static inline size_t scan_bitmap(struct tri__marker *marker, const struct tri__ref *ref,
+                                 const struct tri__class_info *info)
 {
     uint64_t mask = tri__ref_bits(ref, info);
     struct tri__chunk *stack = roomy_stack(marker);
     uintptr_t low = tri__heap.base, bytes = tri__heap.bytes;
+    size_t scanned = tri__mask_length(mask) * TRI_WORD;
     uint32_t count;
 
     if (TRI__UNLIKELY(stack == NULL)) {
         scan_range(marker, tri__type_pointers_of_bits(ref->base, mask));
-        return;
+        return scanned;
     }
     count = stack->count;
     for (; mask != 0; mask &= mask - 1) {
@@ -148,19 +159,31 @@ static inline void scan_bitmap(struct tri__marker *marker, const struct tri__ref
         count += word - low < bytes;
     }
     stack->count = count;
+    return scanned;
 }
 
-/* Pushes what a grey object points to; it is black then. */
-static inline void scan(struct tri__marker *marker, const struct tri__ref *ref)
+static size_t scan_footer(struct tri__marker *marker, const struct tri__ref *ref)
+{
+    const tri_type *type = tri__ref_type(ref);
+
+    if (type == NULL)
+        return 0; /* a slot that was not handed out, found by a stray word */
+    tri__type_meet(type); /* [inv.type.retire] */
+    scan_range(marker, tri__type_pointers_of_ref(ref));
+    return tri__type_scan_bytes(type, tri__ref_limit(ref) - ref->base);
+}
+
+/* Pushes what a grey object points to; it is black then. Returns its bytes up to its last
+ * pointer. */
+static inline size_t scan(struct tri__marker *marker, const struct tri__ref *ref)
 {
     const struct tri__class_info *info = &tri__class_info[ref->span_class];
 
     if (info->kind == TRI__KIND_BITMAP)
-        scan_bitmap(marker, ref, info);
-    else if (info->kind == TRI__KIND_FOOTER)
-        scan_range(marker, tri__type_pointers_of_ref(ref));
-    else if (info->kind == TRI__KIND_LARGE)
-        scan_large(marker, ref);
+        return scan_bitmap(marker, ref, info);
+    if (info->kind == TRI__KIND_FOOTER)
+        return scan_footer(marker, ref);
+    return info->kind == TRI__KIND_LARGE ? scan_large(marker, ref) : 0;
 }
 
 static inline void prefetch(const struct tri__ref *ref)
@@ -202,6 +225,9 @@ void tri__marker_take_arena(struct tri__arena_chunk *chunk, void *argument)
         if (!push(marker, (chunk->span.base + at) | PIECE_BIT))
             scan_arena_piece(marker, chunk->span.base + at); /* no memory to put it off */
     marker->bytes += used;
+    marker->scan_bytes += used;
+    if (used != 0 && tri__retired_types_are_watched())
+        tri__arena_meet_types(chunk);
 }
 
 static void take_piece(struct tri__marker *marker, uintptr_t start)
@@ -262,15 +288,15 @@ static void work_on_batch(struct tri__marker *marker, struct tri__batch *batch)
 {
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct tri__ref *ref = &batch->refs[i];
-        size_t bytes;
+        size_t scanned;
 
         if (!tri__mark(ref))
             continue;
-        bytes = tri__ref_bytes(ref);
+        scanned = scan(marker, ref);
         marker->objects++;
-        marker->bytes += bytes;
-        marker->effort += TRI__OBJECT_EFFORT + (bytes < PIECE_BYTES ? bytes : PIECE_BYTES);
-        scan(marker, ref);
+        marker->bytes += tri__ref_bytes(ref);
+        marker->scan_bytes += scanned;
+        marker->effort += TRI__OBJECT_EFFORT + (scanned < PIECE_BYTES ? scanned : PIECE_BYTES);
     }
     batch->count = 0;
 }
@@ -321,6 +347,7 @@ void tri__marker_enter(struct tri__marker *marker)
     marker->stack = NULL;
     marker->objects = 0;
     marker->bytes = 0;
+    marker->scan_bytes = 0;
     marker->effort = 0;
     tri__work_enter();
 }
@@ -344,6 +371,7 @@ void tri__marker_leave(struct tri__marker *marker)
     marker->stack = NULL;
     tri__fetch_add_relaxed(&marked_objects, marker->objects);
     tri__fetch_add_relaxed(&marked_bytes, marker->bytes);
+    tri__fetch_add_relaxed(&scan_bytes, marker->scan_bytes);
     tri__work_leave(); /* orders the sums before the verdict */
 }
 

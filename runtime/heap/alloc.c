@@ -134,6 +134,7 @@ static void *alloc_object(const tri_type *type, size_t bytes)
 {
     struct tri__cache *cache = current_cache();
 
+    tri__type_check_use(type);
     if (!tri__type_is_pointerful(type))
         return alloc_leaf(cache, bytes);
     if (bytes == 0)

@@ -252,6 +252,15 @@ bool tri__arena_resolve(uintptr_t address, struct tri__ref *ref)
     return true;
 }
 
+void tri__arena_meet_types(const struct tri__arena_chunk *chunk)
+{
+    uint32_t runs = tri__load_acquire(&chunk->runs); /* acq <- rel in log_run() */
+
+    for (uint32_t i = 0; i < runs; i++)
+        if (chunk->log[i].type != NULL)
+            tri__type_meet(chunk->log[i].type);
+}
+
 const tri_type *tri__arena_type(uintptr_t value_base)
 {
     struct tri__arena_value value;

@@ -115,6 +115,10 @@ uintptr_t tri__arena_append(struct tri__arena_chunk *chunk, const tri_type *type
 bool tri__arena_find(const struct tri__arena_chunk *chunk, uintptr_t address,
                      struct tri__arena_value *value);
 
+/* Notes that the types in the chunk's log are in use [inv.type.retire]. Coordinator, while it
+ * marks. */
+void tri__arena_meet_types(const struct tri__arena_chunk *chunk);
+
 /* The pointer words of the window at `offset`, a multiple of TRI__ARENA_WINDOW, that lie below
  * `used`. */
 struct tri__type_pointers tri__arena_window(const struct tri__arena_chunk *chunk, size_t offset,

@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fatal.h"
@@ -74,10 +75,27 @@ int tri__heap_init(size_t reserve, size_t memory_limit, const struct tri__heap_h
     return 0;
 }
 
+/* Of the large objects that are still there. */
+static void free_own_layouts(void)
+{
+    size_t pages = tri__page_heap_committed(&tri__heap.pages);
+
+    for (size_t page = 0; page < pages; page++) {
+        struct tri__span *span = tri__heap.page_span[page];
+
+        if (tri__heap.page_class[page] != TRI__LARGE_SPAN || span->own == NULL)
+            continue;
+        free(span->own);
+        span->own = NULL; /* its other pages come next */
+    }
+}
+
 void tri__heap_release(void)
 {
     size_t pages = tri__heap.bytes >> TRI__PAGE_SHIFT;
 
+    if (tri__heap.page_class != NULL && tri__heap.page_span != NULL)
+        free_own_layouts();
     tri__page_heap_release(&tri__heap.pages);
     if (tri__heap.page_class != NULL)
         tri__os_unmap(tri__heap.page_class, pages);
@@ -120,9 +138,12 @@ void tri__span_free(struct tri__span *span)
 {
     uintptr_t base = span->base;
     size_t pages = span->pages;
+    struct tri__own_layout *own = span->own;
 
     tri__span_retract(span);
-    tri__span_delete(span);
+    span->own = NULL;
+    tri__span_delete(span); /* another thread's from now on */
+    free(own);
     tri__page_heap_free(&tri__heap.pages, base, pages);
 }
 

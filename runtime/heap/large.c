@@ -5,10 +5,12 @@
  * one cycle; the memory is zeroed after that, outside all locks, in pieces with safepoints
  * between them. Until the type is stored a marker finds nothing to scan in it: all it could hold
  * is zero [inv.large.zeroing]. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "heap/cache.h"
 #include "heap/double_check.h"
+#include "layout/own_mask.h"
 
 #define ZERO_BYTES ((size_t)256 << 10)
 
@@ -22,6 +24,25 @@ static struct tri__span *take_large(size_t pages, bool *dirty)
     span = tri__span_new(base, pages, TRI__LARGE_SPAN, *dirty);
     if (span == NULL)
         tri__page_heap_free(&tri__heap.pages, base, pages);
+    return span;
+}
+
+/* The same with a layout of the object's own, if the type's mask is too large to be kept. */
+static struct tri__span *take_laid_out(const tri_type *type, size_t pages, bool *dirty)
+{
+    struct tri__own_layout *own = NULL;
+    struct tri__span *span;
+
+    if (type != NULL && tri__own_layout_is_wanted(type)) {
+        own = tri__own_layout_new(type);
+        if (own == NULL)
+            return NULL;
+    }
+    span = take_large(pages, dirty);
+    if (span != NULL)
+        span->own = own;
+    else
+        free(own);
     return span;
 }
 
@@ -54,7 +75,7 @@ uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_
     tri__heap.hooks.safepoint(cache);
     if (pages > tri__heap.bytes >> TRI__PAGE_SHIFT)
         return 0;
-    span = take_large(pages, &dirty);
+    span = take_laid_out(type, pages, &dirty);
     if (span == NULL)
         return 0;
     base = span->base;

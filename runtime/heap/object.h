@@ -5,6 +5,7 @@
 
 #include "heap/resolve.h"
 #include "layout/heap_bits.h"
+#include "layout/own_mask.h"
 #include "layout/type_pointers.h"
 
 /* The bits of an object in a bitmap span; its class is info. */
@@ -35,6 +36,17 @@ static inline const tri_type *tri__ref_type(const struct tri__ref *ref)
         (const tri_type **)(ref->base + tri__class_info[ref->span_class].size - TRI_WORD));
 }
 
+/* What to walk the object by: its type, or a copy with a mask. */
+static inline const tri_type *tri__ref_layout(const struct tri__ref *ref)
+{
+    const tri_type *type = tri__ref_type(ref);
+    struct tri__own_layout *own = NULL;
+
+    if (ref->span_class == TRI__LARGE_SPAN && type != NULL)
+        own = tri__span_at(ref->base)->own; /* set before the type */
+    return TRI__UNLIKELY(own != NULL) ? &own->type : type;
+}
+
 /* Where the object's last word that may be visited ends: a footer never is [inv.layout.footer]. */
 static inline uintptr_t tri__ref_limit(const struct tri__ref *ref)
 {
@@ -56,7 +68,7 @@ static inline struct tri__type_pointers tri__type_pointers_of_ref(const struct t
     case TRI__KIND_FOOTER:
     case TRI__KIND_LARGE:
     case TRI__KIND_ARENA:
-        return tri__type_pointers_of_type(tri__ref_type(ref), ref->base, tri__ref_limit(ref));
+        return tri__type_pointers_of_type(tri__ref_layout(ref), ref->base, tri__ref_limit(ref));
     case TRI__KIND_NONE:
     case TRI__KIND_LEAF:
         break;

@@ -56,6 +56,7 @@ struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class
     }
     span->dirty = dirty;
     tri__store_relaxed(&span->type, NULL);
+    span->own = NULL;
     place_metadata(span);
     tri__span_reset(span);
     return span;
@@ -63,6 +64,7 @@ struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class
 
 void tri__span_delete(struct tri__span *span)
 {
+    TRI__CHECK(span->own == NULL); /* freed by tri__span_free() */
     tri__pool_give(&descriptors, &span->link);
 }
 

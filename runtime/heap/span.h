@@ -40,6 +40,8 @@ enum tri__colour {
     TRI__BLACK = 2, /* or grey: waiting to be scanned on some marker's stack */
 };
 
+struct tri__own_layout;
+
 struct tri__span {
     struct tri__stack_entry link; /* place in a central list, or among unused descriptors */
 
@@ -59,6 +61,8 @@ struct tri__span {
     /* atomic: of a large object; NULL: leaf, or still being zeroed (nothing to scan, and new
      * objects are black) */
     const tri_type *type;
+    struct tri__own_layout *own; /* const once there is a type: what to walk the object by instead,
+                                  * for types with very large masks; else NULL */
 
     alignas(8) uint8_t own_colours[TRI__DESCRIPTOR_COLOURS]; /* for spans of few slots */
 };

@@ -2,8 +2,12 @@
 /* The layout oracle. */
 #include "layout/oracle.h"
 
+#include "layout/gc_program.h"
+
 static bool mask_bit(const tri_type *type, size_t word)
 {
+    if ((type->flags & TRI_TYPE_GC_PROGRAM) != 0)
+        return tri__gc_program_bit(type->gc_data, word);
     if ((type->flags & TRI_TYPE_BYTE_MASK) != 0)
         return ((const uint8_t *)type->gc_data)[word] != 0;
     return (((const uint64_t *)type->gc_data)[word / 64] >> word % 64 & 1) != 0;

@@ -197,7 +197,8 @@ static void *alloc_value(struct tri_arena *arena, const tri_type *type, size_t c
     struct tri__cache *cache = current_cache();
     uintptr_t value;
 
-    if (tri__type_prepare(type) != 0)
+    tri__type_check_use(type);
+    if (tri__type_prepare_shared(type) != 0)
         return fail();
     poll(cache);
     if (TRI__UNLIKELY(bytes > TRI_ARENA_VALUE_MAX))

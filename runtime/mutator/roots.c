@@ -129,6 +129,7 @@ static void scan_root(const struct root *root, tri__buffer_take *take, void *arg
     struct tri__type_pointers it = root_words(root);
     uintptr_t slot;
 
+    tri__type_meet(root->type); /* [inv.type.retire] */
     while ((slot = tri__type_pointers_next(&it)) != 0) {
         uintptr_t value = tri__load_relaxed((uintptr_t *)slot);
 
@@ -174,7 +175,8 @@ int tri_root_add(void *base, const tri_type *type, size_t n)
     if (__builtin_mul_overflow(type->size, n, &bytes) ||
         __builtin_add_overflow(root.base, bytes, &root.limit))
         return -EINVAL;
-    if (tri__type_prepare(type) != 0)
+    tri__type_check_use(type);
+    if (tri__type_prepare_shared(type) != 0)
         return -ENOMEM;
     return add_root(&root);
 }

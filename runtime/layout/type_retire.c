@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Retired types: those that were asked for, those that are watched, those that are gone.
+ *
+ * Locks: retire_lock, a leaf.
+ * See: docs/architecture.md "Types made at run time" */
+#include "layout/type_retire.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "base/fault.h"
+
+static pthread_mutex_t retire_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* [retire_lock] */
+static struct tri__built *requested; /* since the last review */
+static struct tri__built *watched;   /* since an earlier one */
+static bool open;
+
+bool tri__type_is_retired(const tri_type *type)
+{
+    return (type->flags & TRI_TYPE_BUILT) != 0 &&
+           (tri_type_retired(type) ||
+            tri__load_relaxed(&tri__built_of(type)->life) != TRI__TYPE_ALIVE);
+}
+
+/* Several markers may store the same. */
+static void meet(const tri_type *type)
+{
+    if (tri__type_is_retired(type) && !tri__fault(TRI__FAULT_FORGET_TYPES))
+        tri__store_relaxed(&tri__built_of(type)->life, (uint8_t)TRI__TYPE_MET);
+}
+
+void tri__type_meet_slow(const tri_type *type)
+{
+    meet(type);
+    if (type->tail != NULL)
+        meet(type->tail);
+}
+
+/* ---- the lists ---- */
+
+static void push_locked(struct tri__built **list, struct tri__built *built)
+{
+    built->next = *list;
+    *list = built;
+}
+
+static struct tri__built *pop_locked(struct tri__built **list)
+{
+    struct tri__built *built = *list;
+
+    if (built != NULL)
+        *list = built->next;
+    return built;
+}
+
+/* Not met since the last review, and no other type's tail. */
+static bool is_unused(const struct tri__built *built)
+{
+    return tri__load_relaxed(&built->life) == TRI__TYPE_RETIRED &&
+           tri__load_relaxed(&built->holders) == 0;
+}
+
+/* A type that is kept is looked at again when the next cycle has marked. */
+static void review_watched_locked(void)
+{
+    struct tri__built *list = watched, *built;
+
+    watched = NULL;
+    while ((built = pop_locked(&list)) != NULL) {
+        if (is_unused(built)) {
+            tri__built_free(built);
+            continue;
+        }
+        tri__store_relaxed(&built->life, (uint8_t)TRI__TYPE_RETIRED);
+        push_locked(&watched, built);
+    }
+}
+
+static void watch_requested_locked(void)
+{
+    struct tri__built *built;
+
+    while ((built = pop_locked(&requested)) != NULL)
+        push_locked(&watched, built);
+}
+
+void tri__retired_types_review(void)
+{
+    pthread_mutex_lock(&retire_lock);
+    review_watched_locked();
+    watch_requested_locked();
+    pthread_mutex_unlock(&retire_lock);
+}
+
+bool tri__retired_types_are_watched(void)
+{
+    bool any;
+
+    pthread_mutex_lock(&retire_lock);
+    any = watched != NULL;
+    pthread_mutex_unlock(&retire_lock);
+    return any;
+}
+
+/* Without a heap only other types refer to a type: the round after a type is gone, its tail may
+ * be. */
+static void end_all_locked(void)
+{
+    struct tri__built *before;
+
+    watch_requested_locked();
+    do {
+        for (before = watched; before != NULL && !is_unused(before);)
+            before = before->next;
+        review_watched_locked();
+    } while (before != NULL);
+}
+
+/* ---- the interface ---- */
+
+static const char no_run; /* a tag that no run has */
+
+void tri__retired_types_open(void)
+{
+    pthread_mutex_lock(&retire_lock);
+    open = true;
+    pthread_mutex_unlock(&retire_lock);
+}
+
+void tri__retired_types_close(void)
+{
+    pthread_mutex_lock(&retire_lock);
+    open = false;
+    review_watched_locked(); /* what was met in the last cycle is not any more */
+    end_all_locked();
+    pthread_mutex_unlock(&retire_lock);
+}
+
+static int retire_locked(tri_type *type)
+{
+    if ((type->flags & TRI_TYPE_BUILT) == 0)
+        return -EINVAL;
+    if (tri__type_is_retired(type))
+        return -EALREADY;
+    type->run_tag = &no_run; /* the slow path tells debug builds of further allocations */
+    tri__store_relaxed(&tri__built_of(type)->life, (uint8_t)TRI__TYPE_RETIRED);
+    push_locked(&requested, tri__built_of(type));
+    if (!open)
+        end_all_locked();
+    return 0;
+}
+
+int tri_type_retire(tri_type *type)
+{
+    int error;
+
+    pthread_mutex_lock(&retire_lock);
+    error = retire_locked(type);
+    pthread_mutex_unlock(&retire_lock);
+    return error;
+}
+
+bool tri_type_retired(const tri_type *type)
+{
+    /* acq <- rel in tri__built_free() */
+    return (type->flags & TRI_TYPE_BUILT) != 0 && tri__load_acquire(&type->cache) == NULL;
+}
