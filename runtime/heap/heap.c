@@ -9,6 +9,7 @@
 
 #include "base/fatal.h"
 #include "base/os.h"
+#include "heap/typed.h"
 
 static struct tri__cache *attach_too_early(void)
 {
@@ -78,6 +79,7 @@ void tri__heap_release(void)
 {
     size_t pages = tri__heap.bytes >> TRI__PAGE_SHIFT;
 
+    tri__typed_reset();
     tri__page_heap_release(&tri__heap.pages);
     if (tri__heap.page_class != NULL)
         tri__os_unmap(tri__heap.page_class, pages);
@@ -122,6 +124,8 @@ void tri__span_free(struct tri__span *span)
     size_t pages = span->pages;
 
     tri__span_retract(span);
+    if (tri__span_is_typed(span))
+        tri__fetch_sub_relaxed(&TRI__TYPE_STATE(span->type)->spans, 1);
     tri__span_delete(span);
     tri__page_heap_free(&tri__heap.pages, base, pages);
 }
