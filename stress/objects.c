@@ -27,6 +27,12 @@ TRI_TYPE(node4, slots[0].p, slots[1].p, slots[2].p, slots[3].p);
 TRI_TYPE(node8, slots[0].p, slots[1].p, slots[2].p, slots[3].p, slots[4].p, slots[5].p, slots[6].p,
          slots[7].p);
 
+/* More types of one size: their runs alternate, so they get spans of their own. */
+NODE_TYPE(twin4, 4);
+NODE_TYPE(third4, 4);
+TRI_TYPE(twin4, slots[0].p, slots[1].p, slots[2].p, slots[3].p);
+TRI_TYPE(third4, slots[0].p, slots[1].p, slots[2].p, slots[3].p);
+
 typedef struct node_apart {
     uint64_t id, check;
     uint32_t count, apart;
@@ -37,7 +43,19 @@ TRI_TYPE(node_apart, p);
 
 TRI_FLEX_TYPE_OF(node, slots, slot);
 
-static void *alloc_fixed(size_t count)
+static void *alloc_four(struct worker *worker)
+{
+    switch (below(worker, 3)) {
+    case 0:
+        return tri_new(twin4);
+    case 1:
+        return tri_new(third4);
+    default:
+        return tri_new(node4);
+    }
+}
+
+static void *alloc_fixed(struct worker *worker, size_t count)
 {
     switch (count) {
     case 1:
@@ -45,7 +63,7 @@ static void *alloc_fixed(size_t count)
     case 2:
         return tri_new(node2);
     case 4:
-        return tri_new(node4);
+        return alloc_four(worker);
     case 8:
         return tri_new(node8);
     case APART:
@@ -61,7 +79,7 @@ static node *alloc_node(struct worker *worker, size_t count)
 
     if (kind == 0)
         return tri_alloc_conservative(sizeof(node) + count * sizeof(slot));
-    return kind < 8 ? tri_new_flex(node, count) : alloc_fixed(count);
+    return kind < 8 ? tri_new_flex(node, count) : alloc_fixed(worker, count);
 }
 
 /* Written as atomics: the memory may be conservative. */

@@ -38,8 +38,8 @@ struct laid_out {
     const struct layout *layout;
     size_t bytes; /* asked for */
     uintptr_t base, limit;
-    uintptr_t tiled_to; /* the layout's end: exact, but for a footer or large object, tiled to its
-                           limit */
+    uintptr_t
+        tiled_to; /* the layout's end: a bitmap is exact, other objects are tiled to their limit */
 };
 
 /* One object of n elements, or with n elements in its tail. false: no memory. */
@@ -47,7 +47,6 @@ static inline bool lay_out_object(struct laid_out *object, const struct layout *
 {
     const tri_type *type = &layout->type;
     struct tri__ref ref;
-    enum tri__kind kind;
     void *p = type->tail != NULL ? tri_alloc_flex(type, n) : tri_alloc_array(type, n);
 
     if (p == NULL || !tri__resolve((uintptr_t)p, &ref))
@@ -56,10 +55,8 @@ static inline bool lay_out_object(struct laid_out *object, const struct layout *
     object->bytes = type->tail != NULL ? type->size + n * type->tail->size : n * type->size;
     object->base = ref.base;
     object->limit = tri__ref_limit(&ref);
-    kind = (enum tri__kind)tri__class_info[ref.span_class].kind;
-    if (kind == TRI__KIND_FOOTER || kind == TRI__KIND_LARGE)
-        object->tiled_to = object->limit;
-    else
+    object->tiled_to = object->limit;
+    if (tri__class_info[ref.span_class].kind == TRI__KIND_BITMAP)
         object->tiled_to = ref.base + (object->bytes != 0 ? object->bytes : TRI_WORD);
     return true;
 }

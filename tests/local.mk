@@ -49,6 +49,7 @@ unit_tests += %D%/test_span
 unit_tests += %D%/test_type
 unit_tests += %D%/test_type_build
 unit_tests += %D%/test_type_macros
+unit_tests += %D%/test_typed
 unit_tests += %D%/test_user_stack
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.

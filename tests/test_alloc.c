@@ -93,15 +93,17 @@ static void check_object(void *p, size_t bytes, const tri_type *type)
         memset(p, FILL, bytes);
 }
 
-static size_t footed(const void *p, size_t bytes)
+static size_t tiled(const void *p, size_t bytes)
 {
     struct tri__ref ref;
+    uint8_t kind;
     ck_assert(tri__resolve((uintptr_t)p, &ref));
-    return tri__class_info[ref.span_class].kind == TRI__KIND_BITMAP ? bytes : tri_object_size(p);
+    kind = tri__class_info[ref.span_class].kind;
+    return kind == TRI__KIND_FOOTER || kind == TRI__KIND_LARGE ? tri_object_size(p) : bytes;
 }
 
 /* The object's layout, as the collector sees it, is the type's. Behind the length asked for it may
- * be tiled further, for that memory is zero; not in a bitmap. */
+ * be tiled further, for that memory is zero; not in a bitmap, nor in a typed span. */
 static void check_layout(const void *p, const tri_type *type, size_t bytes)
 {
     uintptr_t base = (uintptr_t)p, wrong;
@@ -110,7 +112,7 @@ static void check_layout(const void *p, const tri_type *type, size_t bytes)
     bytes = bytes == 0 ? TRI_WORD : bytes; /* no object is smaller */
     ck_assert(tri__resolve(base, &ref));
     it = tri__type_pointers_of_ref(&ref);
-    wrong = tri__layout_oracle_compare(it, type, base, base, base + footed(p, bytes));
+    wrong = tri__layout_oracle_compare(it, type, base, base, base + tiled(p, bytes));
     ck_assert_msg(wrong == 0, "type %s, %zu bytes: word %zu", type->name, bytes,
                   (size_t)(wrong - base) / TRI_WORD);
 }

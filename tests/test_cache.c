@@ -339,7 +339,7 @@ START_TEST(sweeping_files_a_span_on_the_other_side)
     tri__cache_flip(&cache);
     ck_assert(!tri__sweep_one(1, FOUR));
     ck_assert(!tri__sweep_one(0, FOUR + 2));
-    ck_assert_uint_eq(tri__sweep_class(0, FOUR), 1);
+    ck_assert_uint_eq(tri__sweep_list(0, FOUR), 1);
     ck_assert(!tri__sweep_one(0, FOUR));
     ck_assert_uint_eq(tri__heap.freed, 2 * sizeof(four));
     ck_assert_uint_eq(tri__heap_in_use(), 2 * sizeof(four));
@@ -359,7 +359,7 @@ START_TEST(an_empty_span_goes_back_to_the_page_heap)
     pass_a_mark();
     for (unsigned c = 1; c < TRI__SPAN_CLASSES; c++) {
         ck_assert(tri__resolve(slots[c], &ref));
-        ck_assert_uint_eq(tri__sweep_class(0, (uint8_t)c), 1);
+        ck_assert_uint_eq(tri__sweep_list(0, c), 1);
         ck_assert(!tri__locate(slots[c], &ref));
     }
     tri__cache_drop(&cache);
@@ -398,7 +398,7 @@ START_TEST(a_full_heap)
     ck_assert_uint_eq(tri__heap_in_use(), count * tri__class_info[c].size);
     ck_assert_uint_eq(take_all(c), count); /* sweeps span by span */
     pass_a_mark();
-    tri__sweep_class(1, (uint8_t)c);
+    tri__sweep_list(1, c);
     tri__cache_drop(&cache);
     ck_assert_uint_eq(tri__page_heap_used(&tri__heap.pages), 0);
     ck_assert_uint_ne(tri__large_alloc(&cache, NULL, RESERVE / 2), 0);
@@ -423,7 +423,7 @@ START_TEST(large_objects)
     ck_assert_uint_eq(tri__span_at(black)->pages, pages);
     memset((void *)white, FILL, bytes);
     tri__cache_flip(&cache);
-    ck_assert_uint_eq(tri__sweep_class(0, TRI__LARGE_SPAN), 2);
+    ck_assert_uint_eq(tri__sweep_list(0, TRI__LARGE_SPAN), 2);
     ck_assert_uint_eq(colour(black), TRI__WHITE);
     ck_assert_uint_eq(tri__heap_in_use(), pages * TRI__PAGE_BYTES);
     ck_assert_uint_eq(tri__large_alloc(&cache, NULL, bytes), white);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tricolor/type.h>
+
 #include "bare_heap.h"
 #include "heap/resolve.h"
 #include "random.h"
@@ -66,6 +68,50 @@ static uintptr_t take_slot(struct owner *owner, size_t *bytes)
     return run->current - size;
 }
 
+/* Types that get spans of their own, lose their index now and then, and get it again. */
+typedef struct small {
+    void *words[6];
+} small;
+TRI_TYPE(small, words);
+typedef struct twin {
+    void *words[6];
+} twin;
+TRI_TYPE(twin, words);
+typedef struct middle {
+    void *words[128];
+} middle;
+TRI_TYPE(middle, words);
+typedef struct big {
+    void *words[9472 / 8];
+} big;
+TRI_TYPE(big, words);
+
+static const tri_type *const types[] = {&tri_type_small, &tri_type_twin, &tri_type_middle,
+                                        &tri_type_big};
+#define TYPES (sizeof types / sizeof types[0])
+
+/* 0: the type has no run now, or another type's is in its place. */
+static uintptr_t take_typed(struct owner *owner, size_t *bytes)
+{
+    const tri_type *type = types[random_below(&owner->random, TYPES)];
+    struct tri__run *run;
+    unsigned number;
+    if (random_below(&owner->random, 300) == 0)
+        tri__typed_withdraw(type);
+    tri__typed_missed(&owner->cache.heat, type);
+    number = tri__typed_run(type);
+    run = &owner->cache.front.runs[number];
+    if (number == 0 || (run->tag != NULL && run->tag != type))
+        return 0;
+    if (run->current == run->end && !tri__cache_refill(&owner->cache, number, type))
+        return 0;
+    if (run->tag != type)
+        owner->error = "a run has the wrong type";
+    *bytes = type->slot_size;
+    run->current += *bytes;
+    return run->current - *bytes;
+}
+
 static uintptr_t take_large(struct owner *owner, size_t *bytes)
 {
     *bytes = (1 + random_below(&owner->random, 20)) * TRI__PAGE_BYTES;
@@ -77,7 +123,10 @@ static bool allocate(struct owner *owner)
 {
     bool large = random_below(&owner->random, 200) == 0;
     size_t bytes;
-    uintptr_t slot = large ? take_large(owner, &bytes) : take_slot(owner, &bytes);
+    bool typed = random_below(&owner->random, 3) == 0;
+    uintptr_t slot = large ? take_large(owner, &bytes) : typed ? take_typed(owner, &bytes) : 0;
+    if (slot == 0 && !large)
+        slot = take_slot(owner, &bytes);
     struct object object = {(uint64_t *)slot, bytes / 8, owner->next_stamp};
     if (slot == 0 || owner->count == owner->room)
         return false;
@@ -129,8 +178,8 @@ static void owner_init(struct owner *owner, uint64_t number, size_t room)
 
 static void sweep_all(uint8_t unswept)
 {
-    for (unsigned c = TRI__LARGE_SPAN; c < TRI__SPAN_CLASSES; c++)
-        tri__sweep_class(unswept, (uint8_t)c);
+    for (unsigned list = TRI__LARGE_SPAN; list < TRI__LISTS; list++)
+        tri__sweep_list(unswept, list);
 }
 
 /* ---- one thread, several caches ---- */

@@ -113,6 +113,10 @@ START_TEST(kinds)
         ck_assert_uint_eq(small(c, 0)->kind, scan);
         ck_assert_int_eq(small(c, 0)->bits_offset != 0, scan == TRI__KIND_BITMAP);
         ck_assert_uint_eq(small(c, 1)->bits_offset, 0);
+        ck_assert_uint_eq(tri__class_info[TRI__TYPED_CLASS(c)].kind, TRI__KIND_TYPED);
+        ck_assert_uint_eq(tri__class_info[TRI__TYPED_CLASS(c)].size, small(c, 0)->size);
+        ck_assert_uint_eq(tri__class_info[TRI__TYPED_CLASS(c)].magic, small(c, 0)->magic);
+        ck_assert_uint_ge(tri__class_info[TRI__TYPED_CLASS(c)].slots, small(c, 0)->slots);
     }
 }
 END_TEST
@@ -121,7 +125,9 @@ END_TEST
 static size_t metadata_bytes(const struct tri__class_info *info, unsigned slots)
 {
     size_t colours = (slots + 7) / 8 * 8;
-    return colours + (info->kind == TRI__KIND_BITMAP ? TRI__PAGE_BITS_BYTES : 0);
+    return colours + (info->kind == TRI__KIND_BITMAP  ? TRI__PAGE_BITS_BYTES
+                      : info->kind == TRI__KIND_TYPED ? sizeof(struct tri__page_type)
+                                                      : 0);
 }
 
 static void check_metadata_in_page(const struct tri__class_info *info)
@@ -132,10 +138,10 @@ static void check_metadata_in_page(const struct tri__class_info *info)
     ck_assert_uint_eq(info->colours_offset % 8, 0);
     ck_assert_uint_le(slots_end, metadata);
     ck_assert_uint_gt(more + metadata_bytes(info, info->slots + 1u), TRI__PAGE_BYTES);
-    if (info->kind == TRI__KIND_BITMAP) {
+    if (info->kind == TRI__KIND_BITMAP || info->kind == TRI__KIND_TYPED) {
         ck_assert_uint_eq(info->bits_offset, metadata);
         ck_assert_uint_eq(info->bits_offset % 8, 0);
-        ck_assert_uint_eq(info->colours_offset, metadata + TRI__PAGE_BITS_BYTES);
+        ck_assert_uint_eq(TRI__PAGE_BYTES - info->colours_offset, (info->slots + 7u) / 8 * 8);
     } else {
         ck_assert_uint_eq(info->colours_offset, metadata);
     }
@@ -143,7 +149,7 @@ static void check_metadata_in_page(const struct tri__class_info *info)
 
 START_TEST(metadata_lies_behind_the_slots)
 {
-    for (unsigned span_class = 2; span_class < TRI__SPAN_CLASSES; span_class++) {
+    for (unsigned span_class = 2; span_class < TRI__ARENA_SPAN; span_class++) {
         const struct tri__class_info *info = &tri__class_info[span_class];
         size_t bytes = info->pages * TRI__PAGE_BYTES;
         if (info->colours_offset != 0) {

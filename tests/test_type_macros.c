@@ -47,11 +47,12 @@ START_TEST(names_and_sizes)
 
         ck_assert_str_eq(type->name, shapes[i].name);
         ck_assert_uint_eq(type->size, shapes[i].size);
-        ck_assert_uint_eq(type->reserved, 0);
+        ck_assert_uint_eq(type->stateful, type->slot_size != 0);
         ck_assert_uint_eq((uintptr_t)type % 64, 0);
         ck_assert_uint_eq((uintptr_t)type->gc_data % ((type->flags & TRI_TYPE_BYTE_MASK) ? 1 : 8),
                           0);
-        ck_assert((type->cache != NULL) == ((type->flags & TRI_TYPE_BYTE_MASK) != 0));
+        ck_assert((type->cache != NULL) ==
+                  (type->stateful || (type->flags & TRI_TYPE_BYTE_MASK) != 0));
     }
 }
 END_TEST
@@ -83,10 +84,10 @@ START_TEST(slots_of_types_with_pointers)
     CHECK_SLOT(mixed, 7, 0, 96);
     CHECK_SLOT(words_63, 25, 0, 512); /* 504 */
     CHECK_SLOT(words_64, 25, 0, 512);
-    CHECK_SLOT(words_65, 26, 0, 576); /* with the footer 528 */
+    CHECK_SLOT(words_65, 26, 0, 576); /* with a footer 528 */
     ck_assert_ptr_eq(tri_type_one.run_tag, &tri_type_one);
     ck_assert_ptr_eq(tri_type_words_64.run_tag, &tri_type_words_64);
-    ck_assert_ptr_eq(tri_type_words_65.run_tag, NULL);
+    ck_assert_ptr_eq(tri_type_words_65.run_tag, &tri_type_words_65);
 }
 END_TEST
 
@@ -106,14 +107,15 @@ typedef struct footer_makes_next_class {
 } footer_makes_next_class;
 TRI_TYPE(footer_makes_next_class, p);
 
+/* The span class is that of slots with a footer, the slot size that of spans of the type's own. */
 START_TEST(slots_count_the_footer)
 {
-    CHECK_SLOT(footer_makes_next_class, 27, 0, 640); /* 576 + 8 */
+    CHECK_SLOT(footer_makes_next_class, 27, 0, 576); /* 576 + 8 */
     CHECK_SLOT(just_fits, 66, 0, 32768);             /* 32760 + 8 */
-    ck_assert_uint_eq(tri_type_just_too_large.span_class, 0); /* 32768 + 8 */
-    ck_assert_uint_eq(tri_type_just_too_large.slot_size, 0);
+    CHECK_SLOT(just_too_large, 0, 0, 32768);         /* 32768 + 8 */
     ck_assert_uint_eq(tri_type_ten_thousand.span_class, 0);
     ck_assert_uint_eq(tri_type_ten_thousand.slot_size, 0);
+    ck_assert_uint_eq(tri_type_ten_thousand.stateful, 0);
 }
 END_TEST
 

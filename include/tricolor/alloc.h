@@ -23,11 +23,22 @@ TRI_BEGIN_DECLS
 
 TRI_API void *tri__alloc_slow(const tri_type *type);
 
+/* The run to allocate `type` from: that of its span class, or its own while it is hot. What is read
+ * here may be out of date; the run's tag tells. */
+static inline struct tri__run *tri__run_of(const tri_type *type)
+{
+    uintptr_t run = (uintptr_t)&tri__self->runs[type->span_class];
+
+    if (type->stateful)
+        run += __atomic_load_n(&TRI__TYPE_STATE(type)->run_offset, __ATOMIC_RELAXED);
+    return (struct tri__run *)run;
+}
+
 /* One object of `type`. A handful of instructions when the thread's run for the
- * type's size has a slot left. */
+ * type, or for its size, has a slot left. */
 static inline void *tri_alloc(const tri_type *type)
 {
-    struct tri__run *run = &tri__self->runs[type->span_class];
+    struct tri__run *run = tri__run_of(type);
     uintptr_t object = run->current;
     uintptr_t next = object + type->slot_size;
 

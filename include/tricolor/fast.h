@@ -20,7 +20,12 @@ enum tri__barrier_state {
     TRI__BARRIER_UNATTACHED = 3, /* the thread has no block yet: the slow path attaches it */
 };
 
-/* Free slots of one span class, all zero: allocation hands out [current, end) front to back. */
+/* So many types at a time have a run of their own in each thread, behind those of the span
+ * classes. */
+#define TRI__HOT_TYPES 64
+#define TRI__RUNS (TRI__SPAN_CLASSES + TRI__HOT_TYPES)
+
+/* Free slots of one span class, or of one hot type, all zero: allocation hands out [current, end) front to back. */
 struct tri__run {
     uintptr_t current; /* next slot */
     uintptr_t end;     /* end of the run's last slot */
@@ -32,7 +37,7 @@ struct tri__run {
 struct tri__front {
     uint8_t barrier;  /* enum tri__barrier_state; changes only at the owner's safepoints */
     uint32_t request; /* atomic: not 0: something to do for the collector at the next safepoint */
-    struct tri__run runs[TRI__SPAN_CLASSES];
+    struct tri__run runs[TRI__RUNS];
 };
 
 /* The calling thread's block; a shared read-only block with empty runs before the thread's first

@@ -64,19 +64,20 @@ typedef struct tri_type {
     const char *name;
     /* TRI_TYPE_LEAF and so on. */
     uint32_t flags;
-    /* Bytes of the slot that one element gets; 0: a large object, or for the slow path to find. */
+    /* Bytes of the slot that one element gets inline; 0: a large object, or for the slow path to
+     * find. */
     uint16_t slot_size;
-    /* Which of a thread's runs has such slots; 0 with slot_size. */
+    /* Which of a thread's runs has slots for it while it has none of its own; 0: none has. */
     uint8_t span_class;
-    /* 0. */
-    uint8_t reserved;
-    /* What the run's tag must be for inline allocation: the type itself if its slots carry a
-     * bitmap, &tri_type_bytes if it is a leaf type. NULL: the slot ends in a type footer, or the
-     * slow path decides. */
+    /* 1: cache points to a struct tri__type_state, so the type may get spans of its own. Else 0. */
+    uint8_t stateful;
+    /* What the run's tag must be for inline allocation: the type itself, or &tri_type_bytes if it
+     * is a leaf type. NULL: the slow path decides. */
     const void *run_tag;
     /* FLEX: the element that fills the object from offset `size` on; not FLEX itself. Else NULL. */
     const struct tri_type *tail;
-    /* BYTE_MASK, GC_PROGRAM: a word that starts as NULL, for the runtime's use. BUILT: the runtime's.
+    /* BYTE_MASK, GC_PROGRAM: a word that starts as NULL, for the runtime's use; stateful: the
+     * state's first. BUILT: the runtime's.
      * Else NULL. */
     void **cache;
 } tri_type;
@@ -96,13 +97,14 @@ TRI_END_DECLS
     TRI__DEFINE_SLOT(T, 0);                                                                        \
     TRI__DEFINE_MASK(T, ~, __VA_ARGS__);                                                           \
     TRI__DEFINE_TYPE(T, TRI__PTR_BYTES(T), TRI__GC_DATA(T), TRI__GC_FLAGS(T), TRI__SLOT_SIZE(T),   \
-                     TRI__SPAN_CLASS_OF(T, 0), TRI__RUN_TAG(T), NULL, TRI__GC_CACHE(T))
+                     TRI__SPAN_CLASS_OF(T, 0), TRI__IS_SMALL(T), TRI__RUN_TAG(T), NULL,            \
+                     &tri__state_##T.mask)
 
 /* TRI_LEAF_TYPE(T): defines tri_type_T for a T that has no pointers to the heap. */
 #define TRI_LEAF_TYPE(T)                                                                           \
     TRI__ASSERT_ALIGNMENT(T);                                                                      \
     TRI__DEFINE_SLOT(T, 1);                                                                        \
-    TRI__DEFINE_TYPE(T, 0, NULL, TRI_TYPE_LEAF, TRI__SLOT_SIZE(T), TRI__SPAN_CLASS_OF(T, 1),       \
+    TRI__DEFINE_TYPE(T, 0, NULL, TRI_TYPE_LEAF, TRI__SLOT_SIZE(T), TRI__SPAN_CLASS_OF(T, 1), 0,    \
                      &tri_type_bytes, NULL, NULL)
 
 /* TRI_FLEX_TYPE(T, items, member, ...): T ends in `items`, a flexible array of pointers, for

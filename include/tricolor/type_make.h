@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tricolor/type_make.h: how the macros of tricolor/type.h make a descriptor (not an interface).
  *
- * For a type T they define, beside tri_type_T: the enumerators tri__bytes_T and tri__class_T,
+ * For a type T they define, beside tri_type_T: some enumerators, the state tri__state_T,
  * the union tri__extent_T, whose size tells where the last pointer ends, and the mask. A list
  * of members is passed on with one argument before it, which TRI__EACH skips. */
 #ifndef TRICOLOR_TYPE_MAKE_H
@@ -13,6 +13,17 @@
  * their type in a footer. */
 #define TRI__BITMAP_BYTES 512u
 #define TRI__FOOTER_BYTES 8u
+
+/* What the runtime keeps about a type; zero at first. A line of its own: it is read at each
+ * allocation and hardly ever written. */
+struct tri__type_state {
+    void *mask;          /* BYTE_MASK: as bits, once it was needed */
+    uint32_t run_offset; /* atomic: bytes from the run of its span class to its own; 0: it has none */
+    uint32_t spans;      /* atomic: typed spans of this type */
+} __attribute__((aligned(64)));
+
+/* Only if type->stateful. */
+#define TRI__TYPE_STATE(type) ((struct tri__type_state *)(void *)(type)->cache)
 
 #define TRI__FIRST_TYPE(T, ...) &tri_type_##T
 
@@ -80,20 +91,28 @@
 
 /* ------------------------------------------------------------------------------------- slots */
 
-/* What one element of T takes, and the size class of that: 0 for a large object. Enumerators,
- * because the class macros repeat their argument once a class. */
+/* What one element of T takes, and what it takes among objects of other types, with a footer then
+ * if need be; and the size classes of both: 0 for a large object. Enumerators, because the class
+ * macros repeat their argument once a class. */
 #define TRI__DEFINE_SLOT(T, leaf)                                                                  \
     enum {                                                                                         \
-        tri__bytes_##T = sizeof(T) > TRI__SMALL_MAX              ? TRI__SMALL_MAX + 1              \
-                         : sizeof(T) == 0                        ? 1                               \
-                         : leaf || sizeof(T) <= TRI__BITMAP_BYTES ? sizeof(T)                      \
-                                                                 : sizeof(T) + TRI__FOOTER_BYTES,  \
+        tri__own_bytes_##T = sizeof(T) > TRI__SMALL_MAX ? TRI__SMALL_MAX + 1                       \
+                             : sizeof(T) == 0           ? 1                                        \
+                                                        : sizeof(T),                               \
+        tri__bytes_##T = leaf || sizeof(T) <= TRI__BITMAP_BYTES                                    \
+                             ? tri__own_bytes_##T                                                  \
+                             : tri__own_bytes_##T + TRI__FOOTER_BYTES,                             \
+        tri__own_class_##T = TRI__SIZE_CLASS(tri__own_bytes_##T),                                  \
         tri__class_##T = TRI__SIZE_CLASS(tri__bytes_##T)                                           \
     }
 
-#define TRI__SLOT_SIZE(T) TRI__SIZE_CLASS_BYTES(tri__class_##T)
+#define TRI__IS_SMALL(T) (sizeof(T) <= TRI__SMALL_MAX)
+#define TRI__SLOT_SIZE(T) TRI__SIZE_CLASS_BYTES(tri__own_class_##T)
 #define TRI__SPAN_CLASS_OF(T, leaf) (tri__class_##T == 0 ? 0 : 2 * tri__class_##T + leaf)
-#define TRI__RUN_TAG(T) (sizeof(T) <= TRI__BITMAP_BYTES ? &tri_type_##T : NULL)
+#define TRI__RUN_TAG(T) (TRI__IS_SMALL(T) ? &tri_type_##T : NULL)
+
+/* A flexible type of C++ has no use for it. */
+#define TRI__DEFINE_STATE(T) static struct tri__type_state tri__state_##T __attribute__((unused))
 
 /* ------------------------------------------------------------------------------------- masks */
 
@@ -150,7 +169,8 @@ constexpr tri__bit_mask<Length> tri__make_bit_mask(const tri__word_range (&range
     TRI__ASSERT_LAYOUT(T, __VA_ARGS__)                                                             \
     TRI__DEFINE_EXTENT(T, __VA_ARGS__);                                                            \
     static constexpr auto tri__mask_##T = tri__make_bit_mask<TRI__PTR_BYTES(T) / 512 + 1>(         \
-        {{0, 0}, TRI__EACH(TRI__RANGE_MEMBER, T, __VA_ARGS__)})
+        {{0, 0}, TRI__EACH(TRI__RANGE_MEMBER, T, __VA_ARGS__)});                                   \
+    TRI__DEFINE_STATE(T)
 
 #define TRI__GC_DATA(T) &tri__mask_##T
 #define TRI__GC_FLAGS(T) 0
@@ -191,12 +211,12 @@ constexpr tri__bit_mask<Length> tri__make_bit_mask(const tri__word_range (&range
     __extension__ static const uint8_t                                                             \
         tri__byte_mask_##T[TRI__PTR_BYTES(T) / TRI_WORD + 1] __attribute__((unused)) = {           \
             TRI__EACH(TRI__BYTES_MEMBER, T, __VA_ARGS__)[TRI__PTR_BYTES(T) / TRI_WORD] = 0};       \
-    _Pragma("GCC diagnostic pop") static void *tri__cache_##T __attribute__((unused))
+    _Pragma("GCC diagnostic pop") TRI__DEFINE_STATE(T)
 
 #define TRI__GC_DATA(T)                                                                            \
     (TRI__IS_LONG(T) ? (const void *)tri__byte_mask_##T : (const void *)&tri__mask_##T)
 #define TRI__GC_FLAGS(T) (TRI__IS_LONG(T) ? TRI_TYPE_BYTE_MASK : 0)
-#define TRI__GC_CACHE(T) (TRI__IS_LONG(T) ? &tri__cache_##T : NULL)
+#define TRI__GC_CACHE(T) (TRI__IS_LONG(T) ? &tri__state_##T.mask : NULL)
 
 #define TRI__BEGIN_TYPE(T) TRI_API
 
@@ -205,16 +225,17 @@ constexpr tri__bit_mask<Length> tri__make_bit_mask(const tri__word_range (&range
 /* ------------------------------------------------------------------------------- descriptors */
 
 /* Aligned to be one cache line, which several threads read while they allocate. */
-#define TRI__DEFINE_TYPE(T, ptr_bytes, gc_data, flags, slot, span_class, tag, tail, cache)         \
+#define TRI__DEFINE_TYPE(T, ptr_bytes, gc_data, flags, slot, span_class, stateful, tag, tail,      \
+                         cache)                                                                    \
     TRI__BEGIN_TYPE(T)                                                                             \
     const tri_type tri_type_##T __attribute__((aligned(64))) = {                                   \
-        sizeof(T), ptr_bytes, gc_data, #T, flags, slot, span_class, 0, tag, tail, cache}
+        sizeof(T), ptr_bytes, gc_data, #T, flags, slot, span_class, stateful, tag, tail, cache}
 
 /* How large a flexible object is, nobody knows before it is allocated: no slot. */
 #define TRI__DEFINE_FLEX(T, tail, ...)                                                             \
     TRI__DEFINE_MASK(T, __VA_ARGS__);                                                              \
     TRI__DEFINE_TYPE(T, TRI__PTR_BYTES(T), TRI__GC_DATA(T), TRI__GC_FLAGS(T) | TRI_TYPE_FLEX, 0,   \
-                     0, NULL, tail, TRI__GC_CACHE(T))
+                     0, 0, NULL, tail, TRI__GC_CACHE(T))
 
 TRI__STATIC_ASSERT(sizeof(tri_type) == 64, "programs are compiled with this size");
 

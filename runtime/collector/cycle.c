@@ -253,8 +253,8 @@ static void sweep_all(void)
 {
     uint8_t unswept = tri__phase.cache.side ^ 1;
 
-    for (unsigned span_class = TRI__LARGE_SPAN; span_class < TRI__SPAN_CLASSES; span_class++)
-        tri__sweep_class(unswept, (uint8_t)span_class);
+    for (unsigned list = TRI__LARGE_SPAN; list < TRI__LISTS; list++)
+        tri__sweep_list(unswept, list);
 }
 
 /* ---- the cycle ---- */
@@ -295,6 +295,7 @@ static void sweep(struct tri__cycle_report *report)
 {
     uint64_t start = tri__os_now();
 
+    tri__typed_age();
     sweep_all();
     report->sweep_ns = tri__os_now() - start;
 }

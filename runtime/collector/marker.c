@@ -120,7 +120,7 @@ static size_t scan_large(struct tri__marker *marker, const struct tri__ref *ref)
     return tri__type_scan_bytes(tri__ref_layout(ref), limit - ref->base);
 }
 
-/* A chunk with room for as many candidates as a bitmap object can have; NULL: no memory. */
+/* A chunk with room for as many candidates as a mask can name; NULL: no memory. */
 static inline struct tri__chunk *roomy_stack(struct tri__marker *marker)
 {
     struct tri__chunk *fresh;
@@ -137,23 +137,21 @@ static inline struct tri__chunk *roomy_stack(struct tri__marker *marker)
 
 /* The hottest loop there is. With room made beforehand every word is stored, and kept if it lies in
  * the heap: no branch that depends on what the program's pointers are. */
-static inline size_t scan_bitmap(struct tri__marker *marker, const struct tri__ref *ref,
-                                 const struct tri__class_info *info)
+static inline size_t scan_mask(struct tri__marker *marker, uintptr_t base, uint64_t mask)
 {
-    uint64_t mask = tri__ref_bits(ref, info);
     struct tri__chunk *stack = roomy_stack(marker);
     uintptr_t low = tri__heap.base, bytes = tri__heap.bytes;
     size_t scanned = tri__mask_length(mask) * TRI_WORD;
     uint32_t count;
 
     if (TRI__UNLIKELY(stack == NULL)) {
-        scan_range(marker, tri__type_pointers_of_bits(ref->base, mask));
+        scan_range(marker, tri__type_pointers_of_bits(base, mask));
         return scanned;
     }
     count = stack->count;
     for (; mask != 0; mask &= mask - 1) {
         uintptr_t word =
-            tri__load_relaxed((uintptr_t *)ref->base + (unsigned)__builtin_ctzll(mask));
+            tri__load_relaxed((uintptr_t *)base + (unsigned)__builtin_ctzll(mask));
 
         stack->items[count] = word;
         count += word - low < bytes;
@@ -162,7 +160,7 @@ static inline size_t scan_bitmap(struct tri__marker *marker, const struct tri__r
     return scanned;
 }
 
-static size_t scan_footer(struct tri__marker *marker, const struct tri__ref *ref)
+static size_t scan_by_type(struct tri__marker *marker, const struct tri__ref *ref)
 {
     const tri_type *type = tri__ref_type(ref);
 
@@ -180,9 +178,11 @@ static inline size_t scan(struct tri__marker *marker, const struct tri__ref *ref
     const struct tri__class_info *info = &tri__class_info[ref->span_class];
 
     if (info->kind == TRI__KIND_BITMAP)
-        return scan_bitmap(marker, ref, info);
-    if (info->kind == TRI__KIND_FOOTER)
-        return scan_footer(marker, ref);
+        return scan_mask(marker, ref->base, tri__ref_bits(ref, info));
+    if (info->kind == TRI__KIND_TYPED && tri__class_has_mask(info))
+        return scan_mask(marker, ref->base, tri__load_relaxed(&tri__page_type(ref, info)->mask));
+    if (info->kind == TRI__KIND_FOOTER || info->kind == TRI__KIND_TYPED)
+        return scan_by_type(marker, ref);
     return info->kind == TRI__KIND_LARGE ? scan_large(marker, ref) : 0;
 }
 
@@ -196,6 +196,8 @@ static inline void prefetch(const struct tri__ref *ref)
     if (info->kind == TRI__KIND_BITMAP)
         __builtin_prefetch((const void *)((ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1)) +
                                           info->bits_offset + ((ref->base >> 9) & 15) * 8));
+    else if (info->kind == TRI__KIND_TYPED && info->bits_offset != 0)
+        __builtin_prefetch(tri__page_type(ref, info));
 }
 
 /* A piece of a chunk of an arena, as far as it is used now. If the arena is freed at the same time

@@ -26,24 +26,22 @@ static struct tri__cache *current_cache(void)
     return (struct tri__cache *)tri__self;
 }
 
-static bool refill(struct tri__cache *cache, uint8_t span_class, const tri_type *type)
+static bool refill(struct tri__cache *cache, unsigned number, const tri_type *type)
 {
     if (tri__load_relaxed(&cache->front.request) != 0 || cache->unreported >= REPORT_BYTES)
         tri__heap.hooks.safepoint(cache);
-    return tri__cache_refill(cache, span_class, type);
+    return tri__cache_refill(cache, number, type);
 }
 
-/* Takes a slot, zeroed and in its colour; 0: out of memory, after everything has been tried. */
-static uintptr_t take_slot(struct tri__cache *cache, uint8_t span_class, const tri_type *type)
+/* A slot of `bytes` of the run, zeroed and in its colour; 0: there is none to be had. */
+static uintptr_t take_slot(struct tri__cache *cache, unsigned number, size_t bytes,
+                           const tri_type *type)
 {
-    struct tri__run *run = &cache->front.runs[span_class];
-    size_t bytes = tri__class_info[span_class].size;
+    struct tri__run *run = &cache->front.runs[number];
     uintptr_t slot;
 
-    for (unsigned attempt = 0; run->current + bytes > run->end; attempt++)
-        if (!refill(cache, span_class, type) &&
-            !tri__heap.hooks.out_of_memory(cache, bytes, attempt))
-            return 0;
+    if (run->current + bytes > run->end && !refill(cache, number, type))
+        return 0;
     slot = run->current;
     run->current = slot + bytes;
     return slot;
@@ -55,13 +53,24 @@ static void *fail(void)
     return NULL;
 }
 
-static void *alloc_large(struct tri__cache *cache, const tri_type *type, size_t bytes)
+/* ---- leaf objects ---- */
+
+static uintptr_t take_leaf(struct tri__cache *cache, size_t bytes)
+{
+    unsigned number = 2 * tri__size_to_class(bytes) + 1;
+
+    if (bytes > TRI__SMALL_MAX)
+        return tri__large_alloc(cache, NULL, bytes);
+    return take_slot(cache, number, tri__class_info[number].size, NULL);
+}
+
+static void *alloc_leaf_block(struct tri__cache *cache, size_t bytes)
 {
     uintptr_t object;
 
     if (bytes > tri__heap.bytes)
         return fail(); /* no collection could help */
-    for (unsigned attempt = 0; (object = tri__large_alloc(cache, type, bytes)) == 0; attempt++)
+    for (unsigned attempt = 0; (object = take_leaf(cache, bytes)) == 0; attempt++)
         if (!tri__heap.hooks.out_of_memory(cache, bytes, attempt))
             return fail();
     return (void *)object;
@@ -76,9 +85,9 @@ static void *alloc_tiny(struct tri__cache *cache, size_t bytes)
     uintptr_t object = (cache->tiny + align - 1) & ~(align - 1);
 
     if (object + bytes > cache->tiny_end) {
-        object = take_slot(cache, (uint8_t)(2 * TRI__SIZE_CLASS(TINY_BLOCK) + 1), NULL);
+        object = (uintptr_t)alloc_leaf_block(cache, TINY_BLOCK);
         if (object == 0)
-            return fail();
+            return NULL;
         cache->tiny_end = object + TINY_BLOCK;
     }
     cache->tiny = object + bytes;
@@ -87,65 +96,106 @@ static void *alloc_tiny(struct tri__cache *cache, size_t bytes)
 
 static void *alloc_leaf(struct tri__cache *cache, size_t bytes)
 {
-    unsigned size_class = tri__size_to_class(bytes);
-    uintptr_t object;
-
     if (bytes - 1 < TRI_WORD - 1)
         return alloc_tiny(cache, bytes);
-    if (size_class == 0)
-        return alloc_large(cache, NULL, bytes);
-    object = take_slot(cache, (uint8_t)(2 * size_class + 1), NULL);
-    return object != 0 ? (void *)object : fail();
+    return alloc_leaf_block(cache, bytes);
 }
 
-static void *alloc_bitmap(struct tri__cache *cache, const tri_type *type, size_t bytes)
+/* ---- objects with pointers ---- */
+
+/* A slot of one of the type's own spans; 0: it has none, or not for this thread now. */
+static uintptr_t take_typed(struct tri__cache *cache, const tri_type *type)
 {
-    uint8_t span_class = (uint8_t)(2 * tri__size_to_class(bytes));
-    uintptr_t object = take_slot(cache, span_class, bytes == type->size ? type : NULL);
+    unsigned number = tri__typed_run(type);
+    const void *tag = cache->front.runs[number].tag;
+
+    if (number == 0 || (tag != NULL && tag != type))
+        return 0;
+    return take_slot(cache, number, type->slot_size, type);
+}
+
+static uintptr_t take_bitmap(struct tri__cache *cache, const tri_type *type, size_t bytes)
+{
+    unsigned number = 2 * tri__size_to_class(bytes);
+    uintptr_t object = take_slot(cache, number, tri__class_info[number].size,
+                                 bytes == type->size ? type : NULL);
     struct tri__span *span;
 
     if (object == 0)
-        return fail();
-    if (cache->front.runs[span_class].tag == type && bytes == type->size)
-        return (void *)object; /* the run carries the layout already */
-    span = cache->spans[span_class];
+        return 0;
+    if (cache->front.runs[number].tag == type && bytes == type->size)
+        return object; /* the run carries the layout already */
+    span = cache->spans[number];
     tri__heap_bits_write(span->bits, (object - span->base) / TRI_WORD,
                          (unsigned)(span->slot_bytes / TRI_WORD),
                          tri__type_object_mask(type, bytes));
     tri__double_check_object(object, type, bytes);
-    return (void *)object;
+    return object;
 }
 
-static void *alloc_footer(struct tri__cache *cache, const tri_type *type, size_t bytes)
+static uintptr_t take_footer(struct tri__cache *cache, const tri_type *type, size_t bytes)
 {
-    uint8_t span_class = (uint8_t)(2 * tri__size_to_class(bytes + TRI_WORD));
-    uintptr_t object = take_slot(cache, span_class, type);
-    const tri_type **footer;
+    unsigned number = 2 * tri__size_to_class(bytes + TRI_WORD);
+    size_t slot_bytes = tri__class_info[number].size;
+    uintptr_t object = take_slot(cache, number, slot_bytes, NULL);
 
     if (object == 0)
-        return fail();
-    footer = (const tri_type **)(object + tri__class_info[span_class].size - TRI_WORD);
-    tri__store_release(footer, tri__type_to_store(type)); /* rel -> acq in tri__ref_type() */
+        return 0;
+    /* rel -> acq in tri__ref_type() */
+    tri__store_release((const tri_type **)(object + slot_bytes - TRI_WORD),
+                       tri__type_to_store(type));
     tri__double_check_object(object, type, bytes);
-    return (void *)object;
+    return object;
+}
+
+/* Among objects of other types. */
+static uintptr_t take_mixed(struct tri__cache *cache, const tri_type *type, size_t bytes)
+{
+    if (bytes <= TRI__BITMAP_BYTES)
+        return take_bitmap(cache, type, bytes);
+    if (bytes <= FOOTER_MAX)
+        return take_footer(cache, type, bytes);
+    return tri__large_alloc(cache, type, bytes);
+}
+
+/* One element. If the run it is taken from was not laid out for it, or the inline path looks into
+ * another one, the next will come here again: that makes a type hot. */
+static uintptr_t take_single(struct tri__cache *cache, const tri_type *type)
+{
+    uintptr_t object = take_typed(cache, type);
+
+    if (object != 0)
+        return object;
+    object = take_mixed(cache, type, type->size);
+    if (object != 0 &&
+        (cache->front.runs[type->span_class].tag != type || tri__typed_run(type) != 0))
+        tri__typed_missed(&cache->heat, type);
+    return object;
+}
+
+static uintptr_t take_object(struct tri__cache *cache, const tri_type *type, size_t bytes)
+{
+    if (bytes == type->size && type->stateful)
+        return take_single(cache, type);
+    return take_mixed(cache, type, bytes);
 }
 
 static void *alloc_object(const tri_type *type, size_t bytes)
 {
     struct tri__cache *cache = current_cache();
+    uintptr_t object;
 
     tri__type_check_use(type);
     if (!tri__type_is_pointerful(type))
         return alloc_leaf(cache, bytes);
     if (bytes == 0)
         bytes = TRI_WORD;
-    if (tri__type_prepare(type) != 0)
+    if (bytes > tri__heap.bytes || tri__type_prepare(type) != 0)
         return fail();
-    if (bytes <= TRI__BITMAP_BYTES)
-        return alloc_bitmap(cache, type, bytes);
-    if (bytes <= FOOTER_MAX)
-        return alloc_footer(cache, type, bytes);
-    return alloc_large(cache, type, bytes);
+    for (unsigned attempt = 0; (object = take_object(cache, type, bytes)) == 0; attempt++)
+        if (!tri__heap.hooks.out_of_memory(cache, bytes, attempt))
+            return fail();
+    return (void *)object;
 }
 
 void *tri__alloc_slow(const tri_type *type)

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/fatal.h"
 #include "base/os.h"
 #include "heap/double_check.h"
 #include "layout/heap_bits.h"
@@ -28,40 +29,59 @@ void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase)
     cache->sweeping = phase.sweeping;
 }
 
-static void hold(struct tri__cache *cache, uint8_t span_class, struct tri__span *span)
+static void hold(struct tri__cache *cache, unsigned number, struct tri__span *span)
 {
-    cache->spans[span_class] = span;
+    cache->spans[number] = span;
     if (span != NULL)
-        cache->used[span_class / 64] |= UINT64_C(1) << (span_class % 64);
+        cache->used[number / 64] |= UINT64_C(1) << (number % 64);
     else
-        cache->used[span_class / 64] &= ~(UINT64_C(1) << (span_class % 64));
+        cache->used[number / 64] &= ~(UINT64_C(1) << (number % 64));
 }
 
-/* Writes `type`'s layout into the run's slots, so that allocating that type writes nothing. A run
- * that fits no type is tagged with its own address, which no type's tag equals. */
+/* What a run is laid out for when it is cut. A run that fits no type is tagged with its own address,
+ * which no type's tag equals. */
+static const void *tag_of(const struct tri__run *run, const struct tri__span *span,
+                          const tri_type *type)
+{
+    switch ((enum tri__kind)tri__class_info[span->span_class].kind) {
+    case TRI__KIND_LEAF:
+        return &tri_type_bytes;
+    case TRI__KIND_TYPED:
+        return type;
+    case TRI__KIND_BITMAP:
+        return type != NULL && type->run_tag == type ? (const void *)type : run;
+    default:
+        return run;
+    }
+}
+
+/* Writes `type`'s layout into the run's slots, so that allocating that type writes nothing; a typed
+ * span has its layout already. */
 static void lay_out(struct tri__run *run, const struct tri__span *span, const tri_type *type,
                     uint32_t count)
 {
-    run->tag = (span->span_class & 1) != 0 ? (const void *)&tri_type_bytes : run;
-    if (span->bits == NULL || type == NULL || type->run_tag != type)
+    size_t offset = run->current - span->base;
+
+    run->tag = tag_of(run, span, type);
+    if (run->tag != type)
         return;
-    tri__heap_bits_fill(span->bits, (run->current - span->base) / TRI_WORD,
-                        (unsigned)(span->slot_bytes / TRI_WORD), count,
-                        tri__type_object_mask(type, type->size));
-    run->tag = type;
-    tri__double_check_run(span, (uint32_t)((run->current - span->base) / span->slot_bytes), count,
-                          type);
+    if (span->bits != NULL)
+        tri__heap_bits_fill(span->bits, offset / TRI_WORD, (unsigned)(span->slot_bytes / TRI_WORD),
+                            count, tri__type_object_mask(type, type->size));
+    tri__double_check_run(span, (uint32_t)(offset / span->slot_bytes), count, type);
 }
 
 /* The order matters to markers that resolve a stray word to one of these slots: contents, layout,
  * and the colour last, with release [inv.alloc.publish]. */
-static bool cut_run(struct tri__cache *cache, struct tri__span *span, const tri_type *type)
+static bool cut_run(struct tri__cache *cache, unsigned number, struct tri__span *span,
+                    const tri_type *type)
 {
-    struct tri__run *run = &cache->front.runs[span->span_class];
+    struct tri__run *run = &cache->front.runs[number];
     uint32_t limit = RUN_BYTES > span->slot_bytes ? RUN_BYTES / (uint32_t)span->slot_bytes : 1;
     uint32_t first, count;
     size_t bytes;
 
+    TRI__ASSERT(!tri__span_is_typed(span) || span->type == type); /* [inv.typed.layout] */
     if (!tri__span_next_run(span, limit, &first, &count))
         return false;
     bytes = count * span->slot_bytes;
@@ -73,6 +93,8 @@ static bool cut_run(struct tri__cache *cache, struct tri__span *span, const tri_
     tri__span_paint(span, first, count, tri__cache_colour(cache));
     span->next_slot = first + count;
     tri__add_single_writer(&cache->unreported, bytes);
+    if (tri__span_is_typed(span))
+        tri__typed_refilled(&cache->heat, type, number, bytes);
     return true;
 }
 
@@ -85,7 +107,7 @@ static bool has_room(const struct tri__span *span)
 
 static void file_span(struct tri__span *span, uint8_t side)
 {
-    struct tri__central *central = &tri__heap.central[span->span_class];
+    struct tri__central *central = &tri__heap.central[tri__span_list(span)];
 
     tri__stack_push(has_room(span) ? &central->partial[side] : &central->full[side], &span->link);
 }
@@ -106,17 +128,17 @@ static struct tri__span *pop(struct tri__stack *stack)
     return link == NULL ? NULL : tri__span_of_link(link);
 }
 
-static struct tri__span *pop_unswept(uint8_t unswept, uint8_t span_class)
+static struct tri__span *pop_unswept(uint8_t unswept, unsigned list)
 {
-    struct tri__central *central = &tri__heap.central[span_class];
+    struct tri__central *central = &tri__heap.central[list];
     struct tri__span *span = pop(&central->partial[unswept]);
 
     return span != NULL ? span : pop(&central->full[unswept]);
 }
 
-bool tri__sweep_one(uint8_t unswept, uint8_t span_class)
+bool tri__sweep_one(uint8_t unswept, unsigned list)
 {
-    struct tri__span *span = pop_unswept(unswept, span_class);
+    struct tri__span *span = pop_unswept(unswept, list);
 
     if (span == NULL)
         return false;
@@ -127,26 +149,38 @@ bool tri__sweep_one(uint8_t unswept, uint8_t span_class)
     return true;
 }
 
-size_t tri__sweep_class(uint8_t unswept, uint8_t span_class)
+size_t tri__sweep_list(uint8_t unswept, unsigned list)
 {
     size_t count = 0;
 
-    while (tri__sweep_one(unswept, span_class))
+    while (tri__sweep_one(unswept, list))
         count++;
     return count;
 }
 
+/* May slots for `type` be cut from the span? A typed span may be on a list that has become another
+ * type's [inv.typed.lists]. */
+static bool suits(const struct tri__span *span, const tri_type *type)
+{
+    return !tri__span_is_typed(span) || span->type == type;
+}
+
 /* Sweeps until a span with room turns up; an empty one is kept. */
-static struct tri__span *take_unswept(struct tri__cache *cache, uint8_t span_class)
+static struct tri__span *take_unswept(struct tri__cache *cache, unsigned list, const tri_type *type)
 {
     for (int tries = 0; tries < SWEEP_TRIES; tries++) {
-        struct tri__span *span = pop_unswept(cache->side ^ 1, span_class);
+        struct tri__span *span = pop_unswept(cache->side ^ 1, list);
+        bool alive;
 
         if (span == NULL)
             return NULL;
-        if (!sweep(span) || has_room(span))
+        alive = sweep(span);
+        if (suits(span, type) && (!alive || has_room(span)))
             return span;
-        file_span(span, cache->side);
+        if (alive)
+            file_span(span, cache->side);
+        else
+            tri__span_free(span);
     }
     return NULL;
 }
@@ -163,7 +197,7 @@ static bool take_pages(struct tri__cache *cache, size_t pages, uintptr_t *base, 
            tri__page_cache_alloc(&cache->pages, pages, base, dirty);
 }
 
-static struct tri__span *take_fresh(struct tri__cache *cache, uint8_t span_class)
+static struct tri__span *span_on_fresh_pages(struct tri__cache *cache, uint8_t span_class)
 {
     size_t pages = tri__class_info[span_class].pages;
     struct tri__span *span;
@@ -173,9 +207,25 @@ static struct tri__span *take_fresh(struct tri__cache *cache, uint8_t span_class
     if (!take_pages(cache, pages, &base, &dirty))
         return NULL;
     span = tri__span_new(base, pages, span_class, dirty);
-    if (span == NULL) {
+    if (span == NULL)
         tri__page_heap_free(&tri__heap.pages, base, pages);
+    return span;
+}
+
+static struct tri__span *take_fresh(struct tri__cache *cache, unsigned number, const tri_type *type)
+{
+    bool typed = number >= TRI__SPAN_CLASSES;
+    struct tri__span *span;
+
+    if (typed && !tri__typed_is_hot_here(&cache->heat, type))
+        return NULL; /* it would be half empty for long [inv.typed.bounded] */
+    span = span_on_fresh_pages(cache, typed ? tri__typed_class(type) : (uint8_t)number);
+    if (span == NULL)
         return NULL;
+    if (typed) {
+        tri__span_set_type(span, type);
+        /* Before it is published; taken back in tri__span_free() [inv.typed.count]. */
+        tri__fetch_add_relaxed(&TRI__TYPE_STATE(type)->spans, 1);
     }
     tri__span_publish(span);
     return span;
@@ -183,35 +233,49 @@ static struct tri__span *take_fresh(struct tri__cache *cache, uint8_t span_class
 
 /* No swept span with room is left: work that the thread would not have without a collector,
  * so it is booked as a delay. */
-static struct tri__span *take_span_slow(struct tri__cache *cache, uint8_t span_class)
+static struct tri__span *take_span_slow(struct tri__cache *cache, unsigned number,
+                                        const tri_type *type)
 {
     struct tri__span *span = NULL;
     uint64_t start = tri__os_now();
 
     if (cache->sweeping)
-        span = take_unswept(cache, span_class);
+        span = take_unswept(cache, number, type);
     if (span == NULL)
-        span = take_fresh(cache, span_class);
+        span = take_fresh(cache, number, type);
     tri__heap.hooks.refilled(cache, start);
     return span;
 }
 
-static struct tri__span *take_span(struct tri__cache *cache, uint8_t span_class)
+/* Spans that are on the list by mistake go where they belong; few at a time. */
+static struct tri__span *take_span(struct tri__cache *cache, unsigned number, const tri_type *type)
 {
-    struct tri__span *span = pop(&tri__heap.central[span_class].partial[cache->side]);
+    for (int tries = 0; tries < SWEEP_TRIES; tries++) {
+        struct tri__span *span = pop(&tri__heap.central[number].partial[cache->side]);
 
-    return span != NULL ? span : take_span_slow(cache, span_class);
+        if (span == NULL)
+            break;
+        if (suits(span, type))
+            return span;
+        file_span(span, cache->side);
+    }
+    return take_span_slow(cache, number, type);
 }
 
-bool tri__cache_refill(struct tri__cache *cache, uint8_t span_class, const tri_type *type)
+bool tri__cache_refill(struct tri__cache *cache, unsigned number, const tri_type *type)
 {
-    struct tri__span *span = cache->spans[span_class];
+    struct tri__span *span = cache->spans[number];
 
-    while (span == NULL || !cut_run(cache, span, type)) {
+    /* The run became another type's. What it was stays until H4: slots of a cut run cannot be given
+     * back while a mark is running. */
+    if (span != NULL && !suits(span, type))
+        return false;
+    while (span == NULL || !cut_run(cache, number, span, type)) {
         if (span != NULL)
-            tri__stack_push(&tri__heap.central[span_class].full[cache->side], &span->link);
-        span = take_span(cache, span_class);
-        hold(cache, span_class, span);
+            tri__stack_push(&tri__heap.central[tri__span_list(span)].full[cache->side],
+                            &span->link);
+        span = take_span(cache, number, type);
+        hold(cache, number, span);
         if (span == NULL)
             return false;
     }
@@ -246,10 +310,10 @@ static void give_run_back(struct tri__cache *cache, struct tri__run *run, struct
     cache->given_back += count * span->slot_bytes;
 }
 
-#define FOR_EACH_USED(cache, span_class)                                                           \
+#define FOR_EACH_USED(cache, number)                                                           \
     for (unsigned word_ = 0; word_ < sizeof(cache)->used / sizeof(cache)->used[0]; word_++)        \
         for (uint64_t bits_ = (cache)->used[word_]; bits_ != 0; bits_ &= bits_ - 1)                \
-            for (unsigned span_class = word_ * 64 + (unsigned)__builtin_ctzll(bits_), once_ = 1;   \
+            for (unsigned number = word_ * 64 + (unsigned)__builtin_ctzll(bits_), once_ = 1;   \
                  once_; once_ = 0)
 
 void tri__cache_arm(struct tri__cache *cache)
@@ -261,9 +325,9 @@ void tri__cache_arm(struct tri__cache *cache)
 void tri__cache_blacken(struct tri__cache *cache)
 {
     cache->black = true;
-    FOR_EACH_USED(cache, span_class) {
-        struct tri__span *span = cache->spans[span_class];
-        uint32_t first, count = run_rest(&cache->front.runs[span_class], span, &first);
+    FOR_EACH_USED(cache, number) {
+        struct tri__span *span = cache->spans[number];
+        uint32_t first, count = run_rest(&cache->front.runs[number], span, &first);
 
         tri__span_paint(span, first, count, tri__cache_colour(cache));
     }
@@ -274,13 +338,14 @@ void tri__cache_blacken(struct tri__cache *cache)
 
 void tri__cache_flip(struct tri__cache *cache)
 {
-    FOR_EACH_USED(cache, span_class) {
-        struct tri__span *span = cache->spans[span_class];
+    FOR_EACH_USED(cache, number) {
+        struct tri__span *span = cache->spans[number];
 
-        give_run_back(cache, &cache->front.runs[span_class], span);
-        forget_run(&cache->front.runs[span_class]);
-        tri__stack_push(&tri__heap.central[span_class].partial[cache->side], &span->link);
-        cache->spans[span_class] = NULL;
+        give_run_back(cache, &cache->front.runs[number], span);
+        forget_run(&cache->front.runs[number]);
+        tri__stack_push(&tri__heap.central[tri__span_list(span)].partial[cache->side],
+                        &span->link);
+        cache->spans[number] = NULL;
     }
     memset(cache->used, 0, sizeof cache->used);
     cache->tiny = cache->tiny_end = 0; /* its block may be swept */
@@ -289,19 +354,20 @@ void tri__cache_flip(struct tri__cache *cache)
     cache->black = false;
     cache->sweeping = true;
     cache->side ^= 1;
+    tri__heat_cool(&cache->heat);
     tri__cache_report(cache);
 }
 
 void tri__cache_drop(struct tri__cache *cache)
 {
-    FOR_EACH_USED(cache, span_class) {
-        struct tri__span *span = cache->spans[span_class];
+    FOR_EACH_USED(cache, number) {
+        struct tri__span *span = cache->spans[number];
 
         if (!cache->black)
-            give_run_back(cache, &cache->front.runs[span_class], span);
-        forget_run(&cache->front.runs[span_class]);
+            give_run_back(cache, &cache->front.runs[number], span);
+        forget_run(&cache->front.runs[number]);
         file_span(span, cache->side);
-        cache->spans[span_class] = NULL;
+        cache->spans[number] = NULL;
     }
     memset(cache->used, 0, sizeof cache->used);
     cache->tiny = cache->tiny_end = 0;

@@ -13,11 +13,13 @@
 #include "base/fault.h"
 #include "heap/heap.h"
 #include "heap/page_cache.h"
+#include "heap/typed.h"
 
 struct tri__cache {
     struct tri__front front; /* first: tri__self points here */
-    struct tri__span *spans[TRI__SPAN_CLASSES];
-    uint64_t used[(TRI__SPAN_CLASSES + 63) / 64]; /* span classes that hold a span */
+    struct tri__span *spans[TRI__RUNS];   /* that the runs are cut from */
+    uint64_t used[(TRI__RUNS + 63) / 64]; /* runs that have a span */
+    struct tri__heat_table heat;
     struct tri__page_cache pages;
     uintptr_t tiny; /* rest of the block that small leaf objects share: [tiny, tiny_end) */
     uintptr_t tiny_end;
@@ -43,9 +45,11 @@ static inline enum tri__colour tri__cache_colour(const struct tri__cache *cache)
 
 void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase);
 
-/* Gives the thread a run of `span_class` with at least one slot; slots of bitmap spans get `type`'s
- * layout when it is not NULL. false: out of memory. No safepoint; the caller has passed one. */
-bool tri__cache_refill(struct tri__cache *cache, uint8_t span_class, const tri_type *type);
+/* Gives the thread's run `number` at least one slot. The number is a span class, and slots of bitmap
+ * spans get `type`'s layout when it is not NULL; or that of `type`'s own run. false: out of memory,
+ * or, of such a run: the thread may have none of that type now. No safepoint; the caller has passed
+ * one. */
+bool tri__cache_refill(struct tri__cache *cache, unsigned number, const tri_type *type);
 
 /* H1: sweeping is over for this thread. New objects are still white: another thread
  * whose barrier is not on yet may store to them, and nobody would look into a black
@@ -69,11 +73,11 @@ void tri__cache_report(struct tri__cache *cache);
 /* Allocates a span of its own for `bytes` of `type` (NULL: leaf). 0: out of memory. A safepoint. */
 uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_t bytes);
 
-/* Takes one span of the side that `unswept` names, sweeps it and files it on the
+/* Takes one span of a central list, of the side that `unswept` names, sweeps it and files it on the
  * other. false: there is none. */
-bool tri__sweep_one(uint8_t unswept, uint8_t span_class);
+bool tri__sweep_one(uint8_t unswept, unsigned list);
 
-/* Sweeps spans of one span class until `side` is empty; returns how many. */
-size_t tri__sweep_class(uint8_t unswept, uint8_t span_class);
+/* Sweeps spans of one list until that side is empty; returns how many. */
+size_t tri__sweep_list(uint8_t unswept, unsigned list);
 
 #endif

@@ -215,12 +215,15 @@ static void compare_random_range(struct check *check, uintptr_t limit)
     compare(check);
 }
 
-/* Of a bitmap object the bits end with the data; types are tiled on, up to the limit. */
+/* Of a bitmap or typed object the pointers end with the data; types are tiled on, up to the
+ * limit. */
 static uintptr_t data_end(const struct check *check, uintptr_t limit)
 {
     uint8_t kind = tri__class_info[check->ref.span_class].kind;
 
-    return kind == TRI__KIND_BITMAP ? check->ref.base + check->bytes / TRI_WORD * TRI_WORD : limit;
+    if (kind == TRI__KIND_BITMAP || kind == TRI__KIND_TYPED)
+        return check->ref.base + check->bytes / TRI_WORD * TRI_WORD;
+    return limit;
 }
 
 /* The range compared is the whole object, in what is returned. */

@@ -20,6 +20,8 @@ const char *tri__kind_name(enum tri__kind kind)
         return "bitmap";
     case TRI__KIND_FOOTER:
         return "footer";
+    case TRI__KIND_TYPED:
+        return "typed";
     case TRI__KIND_LARGE:
         return "large";
     case TRI__KIND_ARENA:

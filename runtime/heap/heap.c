@@ -10,6 +10,7 @@
 
 #include "base/fatal.h"
 #include "base/os.h"
+#include "heap/typed.h"
 
 static struct tri__cache *attach_too_early(void)
 {
@@ -96,6 +97,7 @@ void tri__heap_release(void)
 
     if (tri__heap.page_class != NULL && tri__heap.page_span != NULL)
         free_own_layouts();
+    tri__typed_reset();
     tri__page_heap_release(&tri__heap.pages);
     if (tri__heap.page_class != NULL)
         tri__os_unmap(tri__heap.page_class, pages);
@@ -141,6 +143,8 @@ void tri__span_free(struct tri__span *span)
     struct tri__own_layout *own = span->own;
 
     tri__span_retract(span);
+    if (tri__span_is_typed(span))
+        tri__fetch_sub_relaxed(&TRI__TYPE_STATE(span->type)->spans, 1);
     span->own = NULL;
     tri__span_delete(span); /* another thread's from now on */
     free(own);

@@ -9,6 +9,8 @@
 
 #include <stdalign.h>
 
+#include <tricolor/fast.h>
+
 #include "base/atomic.h"
 #include "base/ck_shim.h"
 #include "heap/page_heap.h"
@@ -16,7 +18,12 @@
 
 struct tri__cache;
 
-/* Spans of one span class that no thread holds. Pushing and popping is lock-free; popping one
+/* Central lists are numbered like runs; the last one has the typed spans of types that are not hot,
+ * from which nobody allocates. */
+#define TRI__COLD_LIST TRI__RUNS
+#define TRI__LISTS (TRI__RUNS + 1)
+
+/* Spans of one span class, or of one hot type, that no thread holds. Pushing and popping is lock-free; popping one
  * makes the popper its owner. Which of the two sides holds swept spans is each thread's own
  * view (struct tri__cache, `side`): H4 flips it thread by thread, so that nobody has to stop
  * for it [inv.sweep.sides]. */
@@ -41,7 +48,7 @@ struct tri__heap_hooks {
 struct tri__heap {
     uintptr_t base;
     size_t bytes;
-    /* A byte a page: span class, or TRI__NO_SPAN. atomic: release after the span is set up */
+    /* A byte a page: page class, or TRI__NO_SPAN. atomic: release after the span is set up */
     uint8_t *page_class;
     /* A pointer a page, right while page_class says so. atomic */
     struct tri__span **page_span;
@@ -53,7 +60,7 @@ struct tri__heap {
     uint64_t freed;                 /* swept */
     uint64_t given_back;            /* of runs that were given back unused */
 
-    struct tri__central central[TRI__SPAN_CLASSES];
+    struct tri__central central[TRI__LISTS];
 };
 
 extern struct tri__heap tri__heap;

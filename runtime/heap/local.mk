@@ -31,3 +31,5 @@ libtricolor_internal_la_SOURCES += %D%/object.h
 libtricolor_internal_la_SOURCES += %D%/resolve.h
 libtricolor_internal_la_SOURCES += %D%/span.c
 libtricolor_internal_la_SOURCES += %D%/span.h
+libtricolor_internal_la_SOURCES += %D%/typed.c
+libtricolor_internal_la_SOURCES += %D%/typed.h

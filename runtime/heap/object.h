@@ -22,18 +22,37 @@ static inline uint64_t tri__ref_bits(const struct tri__ref *ref, const struct tr
 const tri_type *tri__arena_type(uintptr_t value_base);
 uintptr_t tri__arena_limit(uintptr_t value_base);
 
-/* The type of a footer or large object, or of an arena's value; NULL for a large leaf, or while the
- * object is still being set up. */
+/* Of a typed span with its colours in the page. Relaxed loads: what is there was written before the
+ * span was published [inv.typed.layout]. */
+static inline const struct tri__page_type *tri__page_type(const struct tri__ref *ref,
+                                                          const struct tri__class_info *info)
+{
+    return (const struct tri__page_type *)((ref->base & ~(uintptr_t)(TRI__PAGE_BYTES - 1)) +
+                                           info->bits_offset);
+}
+
+/* Has a typed span of this class a mask in its page? */
+static inline bool tri__class_has_mask(const struct tri__class_info *info)
+{
+    return info->size <= TRI__BITMAP_BYTES;
+}
+
+/* The type of a typed, footer or large object, or of an arena's value; NULL for a large leaf, or
+ * while the object is still being set up. */
 static inline const tri_type *tri__ref_type(const struct tri__ref *ref)
 {
-    if (ref->span_class == TRI__LARGE_SPAN)
+    const struct tri__class_info *info = &tri__class_info[ref->span_class];
+
+    if (info->kind == TRI__KIND_TYPED && info->bits_offset != 0)
+        return tri__load_relaxed(&tri__page_type(ref, info)->type);
+    if (info->kind == TRI__KIND_LARGE || info->kind == TRI__KIND_TYPED)
         /* acq <- rel in tri__large_alloc() */
         return tri__load_acquire(&tri__span_at(ref->base)->type);
     if (TRI__UNLIKELY(ref->span_class == TRI__ARENA_SPAN))
         return tri__arena_type(ref->base);
     /* acq <- rel in alloc_footer() */
     return tri__load_acquire(
-        (const tri_type **)(ref->base + tri__class_info[ref->span_class].size - TRI_WORD));
+        (const tri_type **)(ref->base + info->size - TRI_WORD));
 }
 
 /* What to walk the object by: its type, or a copy with a mask. */
@@ -57,6 +76,19 @@ static inline uintptr_t tri__ref_limit(const struct tri__ref *ref)
     return tri__class_info[ref->span_class].kind == TRI__KIND_FOOTER ? end - TRI_WORD : end;
 }
 
+/* One element, however large the slot is. */
+static inline struct tri__type_pointers tri__typed_pointers(const struct tri__ref *ref,
+                                                            const struct tri__class_info *info)
+{
+    const tri_type *type;
+
+    if (tri__class_has_mask(info))
+        return tri__type_pointers_of_bits(ref->base,
+                                          tri__load_relaxed(&tri__page_type(ref, info)->mask));
+    type = tri__ref_type(ref);
+    return tri__type_pointers_of_type(type, ref->base, ref->base + type->size);
+}
+
 /* The pointer words of a whole object. */
 static inline struct tri__type_pointers tri__type_pointers_of_ref(const struct tri__ref *ref)
 {
@@ -65,6 +97,8 @@ static inline struct tri__type_pointers tri__type_pointers_of_ref(const struct t
     switch ((enum tri__kind)info->kind) {
     case TRI__KIND_BITMAP:
         return tri__type_pointers_of_bits(ref->base, tri__ref_bits(ref, info));
+    case TRI__KIND_TYPED:
+        return tri__typed_pointers(ref, info);
     case TRI__KIND_FOOTER:
     case TRI__KIND_LARGE:
     case TRI__KIND_ARENA:

@@ -7,6 +7,7 @@
  *
  *     0                 bits_offset            colours_offset       8192
  *     | slot | slot | … | a bit a word (128 B) | a colour byte a slot |
+ *     | slot | slot | … | mask, type   (16 B)  | a colour byte a slot |    a typed span
  *
  * Spans of several pages, and the one-page classes that would lose more than an eighth of the page
  * (2048, 4096, 8192), have at most 64 slots and keep their colours in the span's descriptor:
@@ -23,6 +24,7 @@ enum tri__kind {
     TRI__KIND_LEAF,   /* no word is */
     TRI__KIND_BITMAP, /* up to 512 bytes: the page's bitmap, bit i is word i of the page */
     TRI__KIND_FOOTER, /* above: the type is in the slot's last word */
+    TRI__KIND_TYPED,  /* all of one type: it is in the page's end, or in the span's descriptor */
     TRI__KIND_LARGE,  /* one object: the type, or that it is a leaf, is in the span's descriptor */
     TRI__KIND_ARENA,  /* a chunk of an arena: its bitmap and its log (arena_chunk.h) */
 };
@@ -30,20 +32,30 @@ enum tri__kind {
 #define TRI__DESCRIPTOR_COLOURS 64u
 #define TRI__PAGE_BITS_BYTES 128u
 
+/* Page-class bytes go on behind the span classes: typed spans have their own for each size class;
+ * chunks of arenas have one, of which no thread has runs and no list has spans. */
+#define TRI__TYPED_CLASS(size_class) (TRI__SPAN_CLASSES - 1u + (size_class))
+#define TRI__ARENA_SPAN (TRI__SPAN_CLASSES + TRI__SIZE_CLASSES - 1u)
+#define TRI__PAGE_CLASSES (TRI__ARENA_SPAN + 1u)
+_Static_assert(TRI__PAGE_CLASSES <= 256, "a byte a page");
+
+/* What a typed span with its colours in the page has at bits_offset. */
+struct tri__page_type {
+    uint64_t mask;             /* of an object of up to 64 words */
+    const struct tri_type *type;
+};
+_Static_assert(sizeof(struct tri__page_type) == 16, "scripts/gen-size-classes");
+
 struct tri__class_info {
     uint32_t size;           /* of a slot; 0 if large */
     uint32_t magic;          /* 2^32 / size, rounded up: replaces the division by size */
     uint16_t slots;          /* in a span; 1 if large */
     uint16_t colours_offset; /* in the page; 0: the colours are in the descriptor */
-    uint16_t bits_offset;    /* in the page; 0: no bitmap */
+    uint16_t bits_offset;    /* in the page: of the bitmap, or struct tri__page_type; 0: none */
     uint8_t pages;           /* of a span; 0 if large: the descriptor knows */
     uint8_t kind;            /* enum tri__kind */
 };
 _Static_assert(sizeof(struct tri__class_info) == 16, "indexed by a shift");
-
-/* Chunks of arenas have a class of their own, of which no thread has runs and no list has spans. */
-#define TRI__ARENA_SPAN TRI__SPAN_CLASSES
-#define TRI__PAGE_CLASSES (TRI__SPAN_CLASSES + 1)
 
 extern const struct tri__class_info tri__class_info[TRI__PAGE_CLASSES];
 

@@ -8,6 +8,8 @@
 
 #include "base/fatal.h"
 #include "base/pool.h"
+#include "heap/double_check.h"
+#include "layout/heap_bits.h"
 
 _Static_assert(offsetof(struct tri__span, link) == 0, "tri__span_of_link casts");
 
@@ -35,7 +37,7 @@ static void place_metadata(struct tri__span *span)
     span->bits = NULL;
     if (info->colours_offset != 0)
         span->colours = (uint8_t *)(span->base + info->colours_offset);
-    if (info->bits_offset != 0)
+    if (info->kind == TRI__KIND_BITMAP)
         span->bits = (uint64_t *)(span->base + info->bits_offset);
 }
 
@@ -60,6 +62,23 @@ struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class
     place_metadata(span);
     tri__span_reset(span);
     return span;
+}
+
+/* Where the page has room for it, at its end, next to the colours: a marker has that line at hand. */
+void tri__span_set_type(struct tri__span *span, const tri_type *type)
+{
+    const struct tri__class_info *info = &tri__class_info[span->span_class];
+    struct tri__page_type *in_page = (struct tri__page_type *)(span->base + info->bits_offset);
+
+    TRI__ASSERT(info->kind == TRI__KIND_TYPED && type->size <= span->slot_bytes);
+    tri__store_relaxed(&span->type, type);
+    if (info->bits_offset == 0)
+        return;
+    tri__store_relaxed(&in_page->type, type);
+    tri__store_relaxed(&in_page->mask, type->size <= TRI__BITMAP_BYTES
+                                           ? tri__type_object_mask(tri__type_to_store(type),
+                                                                   type->size)
+                                           : 0);
 }
 
 void tri__span_delete(struct tri__span *span)

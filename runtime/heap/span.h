@@ -20,7 +20,7 @@
 #define TRI__PAGE_BYTES ((size_t)1 << TRI__PAGE_SHIFT)
 
 /* Page-class byte of pages that hold no objects now. Large objects have span
- * class 1, small ones 2 and up. */
+ * class 1, small ones 2 and up, those in typed spans TRI__TYPED_CLASS(1) and up. */
 #define TRI__NO_SPAN 0
 #define TRI__LARGE_SPAN 1
 
@@ -59,7 +59,8 @@ struct tri__span {
     bool dirty;         /* free slots may hold old bytes: zero them when a run is cut */
 
     /* atomic: of a large object; NULL: leaf, or still being zeroed (nothing to scan, and new
-     * objects are black) */
+     * objects are black). Of all objects of a typed span: const while it is in use. Of others
+     * NULL */
     const tri_type *type;
     struct tri__own_layout *own; /* const once there is a type: what to walk the object by instead,
                                   * for types with very large masks; else NULL */
@@ -70,6 +71,9 @@ struct tri__span {
 /* Takes a descriptor for [base, base + pages) and fills it in for `span_class`; the slots are
  * all free. NULL: no memory. */
 struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class, bool dirty);
+
+/* Makes all objects of a typed span, not published yet, `type`'s [inv.typed.layout]. */
+void tri__span_set_type(struct tri__span *span, const tri_type *type);
 
 /* Gives a descriptor back for reuse. The pages are the caller's again. */
 void tri__span_delete(struct tri__span *span);
@@ -93,6 +97,11 @@ uint32_t tri__span_sweep(struct tri__span *span, uint32_t *freed);
 
 /* Frees the memory of all descriptors: at shutdown only. */
 void tri__span_release_all(void);
+
+static inline bool tri__span_is_typed(const struct tri__span *span)
+{
+    return tri__class_info[span->span_class].kind == TRI__KIND_TYPED;
+}
 
 static inline struct tri__span *tri__span_of_link(struct tri__stack_entry *link)
 {
