@@ -16,6 +16,7 @@ dist_man3_MANS += %D%/tri_stats.3
 dist_man3_MANS += %D%/tri_store.3
 dist_man3_MANS += %D%/tri_thread.3
 dist_man3_MANS += %D%/tri_type.3
+dist_man3_MANS += %D%/tri_type_build.3
 
 EXTRA_DIST += %D%/names
 

@@ -67,7 +67,7 @@ done
 
 if [ -e "$built/libtricolor.so" ]; then
     for name in $($NM -D --defined-only "$built/libtricolor.so" | sed -n 's/.* \(tri_[^_].*\)$/\1/p'); do
-        grep -qx "$name" "$work/documented" || echo "$name is exported, and no page of man/ is about it"
+        grep -qx "$name" "$work/documented" || fail "$name is exported, and no page of man/ is about it"
     done
 fi
 [ "$failures" -eq 0 ]
