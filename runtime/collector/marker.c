@@ -160,15 +160,17 @@ static inline size_t scan_mask(struct tri__marker *marker, uintptr_t base, uint6
     return scanned;
 }
 
+/* Footer objects, which are tiled to the slot's end, and single ones in typed spans. */
 static size_t scan_by_type(struct tri__marker *marker, const struct tri__ref *ref)
 {
+    bool single = tri__class_info[ref->span_class].kind == TRI__KIND_TYPED;
     const tri_type *type = tri__ref_type(ref);
 
     if (type == NULL)
         return 0; /* a slot that was not handed out, found by a stray word */
     tri__type_meet(type); /* [inv.type.retire] */
     scan_range(marker, tri__type_pointers_of_ref(ref));
-    return tri__type_scan_bytes(type, tri__ref_limit(ref) - ref->base);
+    return single ? type->ptr_bytes : tri__type_scan_bytes(type, tri__ref_limit(ref) - ref->base);
 }
 
 /* Pushes what a grey object points to; it is black then. Returns its bytes up to its last
