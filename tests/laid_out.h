@@ -38,8 +38,7 @@ struct laid_out {
     const struct layout *layout;
     size_t bytes; /* asked for */
     uintptr_t base, limit;
-    uintptr_t
-        tiled_to; /* the layout's end: a bitmap is exact, other objects are tiled to their limit */
+    uintptr_t tiled_to; /* exact, but for footer and large objects: they are tiled to the limit */
 };
 
 /* One object of n elements, or with n elements in its tail. false: no memory. */

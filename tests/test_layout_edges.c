@@ -159,6 +159,19 @@ START_TEST(every_range_of_heap_objects)
 }
 END_TEST
 
+/* The last word of a window of 64 is left out, too, by a range that begins where the window ends.
+ */
+START_TEST(ranges_behind_a_full_window)
+{
+    for (uintptr_t from = NO_OBJECT + 504; from < NO_OBJECT + 600; from += TRI_WORD) {
+        struct tri__type_pointers it = tri__type_pointers_of_bits(NO_OBJECT, UINT64_MAX);
+
+        tri__type_pointers_fast_forward(&it, from, NO_OBJECT + 1024);
+        ck_assert_uint_eq(tri__type_pointers_next(&it), from < NO_OBJECT + 512 ? from : 0);
+    }
+}
+END_TEST
+
 /* ---- windows ---- */
 
 /* An array of small elements is a run of windows that hold as many of them as 64 words can: one
@@ -243,6 +256,7 @@ int main(void)
     tcase_add_test(tcase, slots_straddle_words_of_the_bitmap);
     tcase_add_test(tcase, every_range_of_small_objects);
     tcase_add_test(tcase, every_range_of_heap_objects);
+    tcase_add_test(tcase, ranges_behind_a_full_window);
     tcase_add_test(tcase, small_elements_fill_their_windows);
     tcase_add_test(tcase, scalar_ends_are_skipped);
     tcase_add_test(tcase, the_last_range_of_an_object);

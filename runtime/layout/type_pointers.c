@@ -2,8 +2,8 @@
 /* The type-pointers iterator: from one window to the next, and into the middle of an object.
  *
  * Three states, told apart by type and window: the window is all (type NULL); a small type, whose
- * windows are alike (window not 0); a large type, read 64 words at a time. A flexible type is one
- * element, small or large, and then its tail takes the iterator over. */
+ * windows are alike (window not 0); a large type, read 64 words at a time. A flexible type's fixed part
+ * is one element of a large type, and then the tail takes the iterator over. */
 #include "layout/type_pointers.h"
 
 #include "base/fatal.h"
@@ -36,10 +36,11 @@ static void enter_window(struct tri__type_pointers *it, uintptr_t element, size_
     it->mask = it->window != 0 ? it->pattern : tri__type_mask_word(it->type, index);
 }
 
-/* How many elements a window has; 0: not even one. */
+/* How many elements a window has; 0: not even one. A fixed part is followed by others than its like,
+ * so it is read as a large type is, small as it may be. */
 static size_t window_elements(const tri_type *type)
 {
-    return type->tail != NULL && type->size <= MASK_BYTES ? 1 : MASK_BYTES / type->size;
+    return type->tail != NULL ? 0 : MASK_BYTES / type->size;
 }
 
 /* Starts to walk elements of type, the first at `element`: one if the type is flexible. */
@@ -87,7 +88,7 @@ bool tri__type_pointers_advance_slow(struct tri__type_pointers *it)
 
     if (type == NULL)
         return false;
-    if (it->window == 0 && next - it->element < type->ptr_bytes)
+    if (next - it->element < type->ptr_bytes) /* a large type's: a window has more than ptr_bytes */
         enter_window(it, it->element, (next - it->element) / MASK_BYTES);
     else if (type->tail != NULL)
         enter_tail(it);

@@ -30,7 +30,7 @@ struct tri__type_pointers {
     uintptr_t element;    /* large type: where the element begins; small: the same as address */
     const tri_type *type; /* what follows the window; NULL: nothing */
     uint64_t pattern;     /* small type: the mask of each window */
-    size_t window;        /* small type: its bytes, a multiple of the type's size. Large type: 0 */
+    size_t window;        /* small type: its bytes, a multiple of the type's size. Others: 0 */
 };
 
 /* Nothing. */
