@@ -51,8 +51,8 @@ START_TEST(names_and_sizes)
         ck_assert_uint_eq((uintptr_t)type % 64, 0);
         ck_assert_uint_eq((uintptr_t)type->gc_data % ((type->flags & TRI_TYPE_BYTE_MASK) ? 1 : 8),
                           0);
-        ck_assert((type->cache != NULL) ==
-                  (type->stateful || (type->flags & TRI_TYPE_BYTE_MASK) != 0));
+        if (type->stateful || (type->flags & TRI_TYPE_BYTE_MASK) != 0)
+            ck_assert_ptr_nonnull(type->cache);
     }
 }
 END_TEST
