@@ -67,8 +67,8 @@ same()
     expect "$2" '^heap 0x[0-9a-f]*: [0-9]* GiB reserved, 4.0 MiB committed'
     expect "$2" '^  footer  *2  '
     expect "$2" '^  large  *1  '
-    expect "$2" '  running  *idle  *0x0 '
-    expect "$2" '  blocked  *idle  *0x0 '
+    expect "$2" '  running  *idle  *-  *-$'
+    expect "$2" '  blocked  *idle  *-  *-$'
     expect "$2" '^  2 attached$'
 }
 

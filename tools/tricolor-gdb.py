@@ -21,6 +21,7 @@ SLOTS_A_LINE = 64
 COLOURS = (("free", "."), ("white", "o"), ("black", "#"))
 # Macros of the library, which debug information does not have.
 BYTE_MASK = 4  # TRI_TYPE_BYTE_MASK
+REQUESTS = ((1, "asked"), (2, "aside"), (0x100, "filter"))  # TRI__REQUEST_ASKED and so on
 PAGE_BYTES = 8192  # TRI__PAGE_BYTES
 CHUNK_PAGES = 512  # TRI__CHUNK_PAGES
 
@@ -495,11 +496,20 @@ def mutators():
             yield structure("tri__mutator", start)
 
 
+def put_request(request):
+    """The bits of a request word by name, what is not known as a number."""
+    names = [name for bit, name in REQUESTS if request & bit]
+    rest = request & ~sum(bit for bit, _ in REQUESTS)
+    if rest != 0:
+        names.append("%#x" % rest)
+    return "+".join(names) or "-"
+
+
 def put_threads():
     states = enumerators("tri__mutator_state", "TRI__")
     barriers = enumerators("tri__barrier_state", "TRI__BARRIER_")
     numbers = {thread.ptid[1]: thread.num for thread in gdb.selected_inferior().threads()}
-    print("  %8s %8s  %-10s %-10s %8s %10s" %
+    print("  %8s %8s  %-10s %-10s %-10s %10s" %
           ("tid", "gdb", "state", "barrier", "request", "buffered"))
     count = 0
     for mutator in mutators():
@@ -507,9 +517,9 @@ def put_threads():
         tid = int(mutator["tid"])
         barrier = barriers.get(int(front["barrier"]), "?")
         buffered = "-" if barrier == "idle" else int(mutator["writer"]["buffer"]["count"])
-        print("  %8d %8s  %-10s %-10s %8s %10s" %
+        print("  %8d %8s  %-10s %-10s %-10s %10s" %
               (tid, numbers.get(tid, "-"), states.get(int(mutator["state"]), "?"), barrier,
-               "%#x" % int(front["request"]), buffered))
+               put_request(int(front["request"])), buffered))
         count += 1
     print("  %d attached" % count)
 
