@@ -3,13 +3,19 @@
 # --enable-fuzz its main is libFuzzer's; otherwise it is replay.c, and make check runs the inputs in corpus/.
 
 fuzz_programs =
+fuzz_programs += %D%/fuzz_gc_program
 fuzz_programs += %D%/fuzz_ranges
+fuzz_programs += %D%/fuzz_type_desc
 
+fuzz_fuzz_gc_program_SOURCES = %D%/fuzz_gc_program.c $(fuzz_main)
 fuzz_fuzz_ranges_SOURCES = %D%/fuzz_ranges.c $(fuzz_main)
+fuzz_fuzz_type_desc_SOURCES = %D%/fuzz_type_desc.c $(fuzz_main)
 
 if ENABLE_FUZZ
 fuzz_main = %D%/fuzz.h
+fuzz_fuzz_gc_program_LDFLAGS = -fsanitize=fuzzer
 fuzz_fuzz_ranges_LDFLAGS = -fsanitize=fuzzer
+fuzz_fuzz_type_desc_LDFLAGS = -fsanitize=fuzzer
 noinst_PROGRAMS += $(fuzz_programs)
 else
 fuzz_main = %D%/fuzz.h %D%/replay.c

@@ -2,8 +2,8 @@
 /* The type-pointers iterator: from one window to the next, and into the middle of an object.
  *
  * Three states, told apart by type and window: the window is all (type NULL); a small type, whose
- * windows are alike (window not 0); a large type, read 64 words at a time. A flexible type's fixed part
- * is one element of a large type, and then the tail takes the iterator over. */
+ * windows are alike (window not 0); a large type, read 64 words at a time. A flexible type's fixed
+ * part is one element of a large type, and then the tail takes the iterator over. */
 #include "layout/type_pointers.h"
 
 #include "base/fatal.h"
@@ -36,8 +36,8 @@ static void enter_window(struct tri__type_pointers *it, uintptr_t element, size_
     it->mask = it->window != 0 ? it->pattern : tri__type_mask_word(it->type, index);
 }
 
-/* How many elements a window has; 0: not even one. A fixed part is followed by others than its like,
- * so it is read as a large type is, small as it may be. */
+/* How many elements a window has; 0: not even one. What follows a fixed part is unlike it: so it
+ * is read as a large type is, small as it may be. */
 static size_t window_elements(const tri_type *type)
 {
     return type->tail != NULL ? 0 : MASK_BYTES / type->size;
