@@ -319,6 +319,24 @@ START_TEST(every_tiling)
 }
 END_TEST
 
+/* The same for objects: elements of every size in slots of every size, with room for a part of one.
+ */
+START_TEST(every_object_mask)
+{
+    for (unsigned unit = 1; unit <= 65; unit++)
+        for (unsigned words = 1; words <= 64; words++) {
+            uint64_t ends[2] = {1, unit == 65}, want = 0;
+            tri_type type = {
+                .size = unit * TRI_WORD, .ptr_bytes = unit * TRI_WORD, .gc_data = ends};
+
+            ends[0] |= (uint64_t)(unit < 65) << (unit - 1) % 64;
+            for (unsigned k = 0; k < words; k++)
+                want |= (uint64_t)tri__layout_oracle(&type, k) << k;
+            ck_assert_uint_eq(tri__type_object_mask(&type, words * TRI_WORD), want);
+        }
+}
+END_TEST
+
 static Suite *heap_bits_suite(void)
 {
     Suite *suite = suite_create("heap bits");
@@ -334,6 +352,7 @@ static Suite *heap_bits_suite(void)
     tcase_add_test(tcase, random_fills);
     tcase_add_test(tcase, masks_of_64_words);
     tcase_add_test(tcase, every_tiling);
+    tcase_add_test(tcase, every_object_mask);
     suite_add_tcase(suite, tcase);
     return suite;
 }

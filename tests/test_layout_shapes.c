@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Structs, arrays and slices of every shape, where programs have them: in the heap, in initialized
- * and in zeroed globals that are roots; by masks written by hand. (Stacks have no layout here:
- * every word of them is looked at.) */
+ * and in zeroed globals that are roots; by masks written by hand. Their types are declared, or
+ * built of fields, or of a GC program. (Stacks have no layout here: every word of them is looked
+ * at.) */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <tricolor/type_build.h>
 
 #include "collected.h"
 #include "heap/object.h"
@@ -106,6 +109,78 @@ static void expect_public(const char *where, const struct shape *shape, size_t n
     expect(where, shape->name, n, words);
 }
 
+/* ---- types ---- */
+
+#define MOST_FIELDS 32
+#define MOST_CODE 2048
+
+enum { DECLARED, OF_FIELDS, OF_PROGRAM, WAYS };
+
+static void build(tri_type *type, const tri_type_desc *desc)
+{
+    ck_assert_int_eq(tri_type_build(type, desc), 0);
+}
+
+/* A field for each run of pointers. */
+static void build_of_fields(tri_type *type, const struct shape *shape)
+{
+    tri_type_field fields[MOST_FIELDS] = {{0}};
+    size_t words = want_elements(shape, 1), count = 0;
+
+    for (size_t w = 0; w < words; w++) {
+        if (!want[w])
+            continue;
+        if (w == 0 || !want[w - 1])
+            fields[count++].offset = w * TRI_WORD;
+        fields[count - 1].count++;
+    }
+    ck_assert_uint_le(count, MOST_FIELDS);
+    build(type, &(tri_type_desc){
+                    .name = "fields", .size = shape->size, .fields = fields, .field_count = count});
+}
+
+static size_t put_number(uint8_t *code, size_t used, size_t number)
+{
+    for (; number >= 128; number /= 128)
+        code[used++] = (uint8_t)(number % 128 + 128);
+    code[used++] = (uint8_t)number;
+    return used;
+}
+
+/* One literal for the element, repeated for n of them. */
+static void build_of_program(tri_type *type, const struct shape *shape, size_t n)
+{
+    static uint8_t code[MOST_CODE];
+    size_t words = want_elements(shape, 1), used = put_number(code, 0, 2 * words);
+
+    memset(code + used, 0, (words + 7) / 8);
+    for (size_t w = 0; w < words; w++)
+        code[used + w / 8] |= (uint8_t)(want[w] << w % 8);
+    used += (words + 7) / 8;
+    if (n > 1)
+        used = put_number(code, put_number(code, used, 2 * words + 1), n - 1);
+    code[used++] = TRI_GC_END;
+    ck_assert_uint_le(used, MOST_CODE);
+    build(type,
+          &(tri_type_desc){.name = "program", .size = shape->size * n, .program = {code, used}});
+}
+
+/* Every element in every way. */
+static struct shape shape_of(int i)
+{
+    struct shape shape = elements[(size_t)i % ELEMENTS];
+    static tri_type made; /* one, because each test has a process of its own */
+
+    if ((size_t)i / ELEMENTS == DECLARED)
+        return shape;
+    if ((size_t)i / ELEMENTS == OF_FIELDS)
+        build_of_fields(&made, &shape);
+    else
+        build_of_program(&made, &shape, 1);
+    shape.type = &made;
+    return shape;
+}
+
 /* ---- the heap ---- */
 
 static void expect_object(const struct shape *shape, size_t n, void *p)
@@ -121,30 +196,31 @@ static void expect_object(const struct shape *shape, size_t n, void *p)
 
 START_TEST(single_objects_in_the_heap)
 {
-    const struct shape *shape = &elements[_i];
+    struct shape shape = shape_of(_i);
 
     start_quiet();
     for (int round = 0; round < HEAP_ROUNDS; round++)
-        expect_object(shape, 1, tri_alloc(shape->type));
+        expect_object(&shape, 1, tri_alloc(shape.type));
 }
 END_TEST
 
 START_TEST(arrays_in_the_heap)
 {
-    const struct shape *shape = &elements[_i];
+    struct shape shape = shape_of(_i);
 
     start_quiet();
     for (size_t c = 0; c < COUNTS; c++)
         for (int round = 0; round < (counts[c] < 100 ? HEAP_ROUNDS : 1); round++)
-            if (counts[c] * shape->size / TRI_WORD <= MOST_WORDS)
-                expect_object(shape, counts[c], tri_alloc_array(shape->type, counts[c]));
+            if (counts[c] * shape.size / TRI_WORD <= MOST_WORDS)
+                expect_object(&shape, counts[c], tri_alloc_array(shape.type, counts[c]));
 }
 END_TEST
 
 /* Any part of an array is laid out as the whole. */
 START_TEST(slices_of_arrays_in_the_heap)
 {
-    const struct shape *shape = &elements[_i];
+    struct shape made = shape_of(_i);
+    const struct shape *shape = &made;
     size_t n = 10000 * shape->size / TRI_WORD <= MOST_WORDS ? 10000 : 10;
     uintptr_t base, size = shape->size;
 
@@ -159,6 +235,32 @@ START_TEST(slices_of_arrays_in_the_heap)
                 words);
             expect("slice", shape->name, counts[c], words);
         }
+}
+END_TEST
+
+/* An array is a type as well: of fields that are elements, or of a program. The second one is an
+ * array of two such arrays. */
+START_TEST(array_types_in_the_heap)
+{
+    struct shape shape = shape_of(_i);
+    static tri_type array, pair, program;
+
+    start_quiet();
+    for (size_t c = 1; c < COUNTS; c++) {
+        size_t n = counts[c];
+        tri_type_field field = {.count = n, .type = shape.type}, two = {.count = 2, .type = &array};
+
+        if (2 * n * shape.size / TRI_WORD > MOST_WORDS)
+            continue;
+        build(&array, &(tri_type_desc){.size = n * shape.size, .fields = &field, .field_count = 1});
+        build(&pair,
+              &(tri_type_desc){.size = 2 * n * shape.size, .fields = &two, .field_count = 1});
+        build_of_program(&program, &shape, n);
+        expect_object(&shape, n, tri_alloc(&array));
+        expect_object(&shape, 2 * n, tri_alloc(&pair));
+        expect_object(&shape, n, tri_alloc(&program));
+        expect_object(&shape, 2 * n, tri_alloc_array(&program, 2));
+    }
 }
 END_TEST
 
@@ -185,7 +287,8 @@ static void expect_root(const char *where, const struct shape *shape, size_t n, 
 
 START_TEST(globals)
 {
-    const struct shape *shape = &elements[_i];
+    struct shape made = shape_of(_i);
+    const struct shape *shape = &made;
 
     start_quiet();
     for (size_t c = 1; c < COUNTS; c++) {
@@ -204,10 +307,11 @@ int main(void)
     TCase *tcase = tcase_create("layout shapes");
 
     tcase_set_timeout(tcase, 60);
-    tcase_add_loop_test(tcase, single_objects_in_the_heap, 0, ELEMENTS);
-    tcase_add_loop_test(tcase, arrays_in_the_heap, 0, ELEMENTS);
-    tcase_add_loop_test(tcase, slices_of_arrays_in_the_heap, 0, ELEMENTS);
-    tcase_add_loop_test(tcase, globals, 0, ELEMENTS);
+    tcase_add_loop_test(tcase, single_objects_in_the_heap, 0, WAYS * ELEMENTS);
+    tcase_add_loop_test(tcase, arrays_in_the_heap, 0, WAYS * ELEMENTS);
+    tcase_add_loop_test(tcase, slices_of_arrays_in_the_heap, 0, WAYS * ELEMENTS);
+    tcase_add_loop_test(tcase, array_types_in_the_heap, 0, WAYS * ELEMENTS);
+    tcase_add_loop_test(tcase, globals, 0, WAYS * ELEMENTS);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
