@@ -1,189 +1,261 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptions of types: which are refused, and what the others come to, held against the rules of
- * tricolor/type_build.h and a mask put together word by word. Types that were built are used in
- * those built after them. */
-#include <stdio.h>
-#include <string.h>
+/* Descriptions of types: any fields, programs, tails, sizes. tri_type_build() must refuse what breaks
+ * a rule of tricolor/type_build.h, and of the rest make a type whose every word is what the rules,
+ * followed a word at a time, say it is. Types that were made become fields and tails of later ones. */
+#include <errno.h>
+
+#include <tricolor/type_build.h>
 
 #include "fuzz/fuzz.h"
 #include "layout/oracle.h"
-#include "layout/type_build.h"
+#include "layout/type_pointers.h"
+#include "tests/naive_gc_program.h"
 
-#define LAYOUTS 4
-#define BUILT 8
-#define FIELDS 6
-#define MOST_WORDS ((size_t)4096)
+#define MOST_TYPES 12
+#define MOST_FIELDS 8
+#define MOST_WORDS ((size_t)1 << 13) /* of a type that is looked at word by word */
+#define MOST_MASKED ((size_t)1 << 24) /* larger ones take memory and time for their masks */
 #define NO_OBJECT ((uintptr_t)0x700000001000)
 
-struct world {
-    struct layout layouts[LAYOUTS];
-    tri_type built[BUILT];
-    size_t layout_count, built_count;
+/* What is known of a type: a byte a word, 1 for a pointer. */
+struct known {
+    tri_type type;
+    unsigned char words[MOST_WORDS];
 };
 
-static const tri_type odd_leaf = {.size = 13, .flags = TRI_TYPE_LEAF};
+struct world {
+    struct known known[MOST_TYPES];
+    size_t count;
+    tri_type_field fields[MOST_FIELDS];
+    unsigned char words[MOST_WORDS];
+};
 
-static void fail(const tri_type_desc *desc, const char *what, size_t word)
+static void fail(const char *what, size_t number)
 {
-    fprintf(stderr, "size %zu, %zu fields, %s; word %zu: %s\n", desc->size, desc->field_count,
-            desc->tail != NULL ? "a tail" : "no tail", word, what);
-    for (size_t i = 0; i < desc->field_count; i++)
-        fprintf(stderr, "  offset %zu, count %zu, stride %zu, type of %zu bytes\n",
-                desc->fields[i].offset, desc->fields[i].count, desc->fields[i].stride,
-                desc->fields[i].type != NULL ? desc->fields[i].type->size : TRI_WORD);
+    fprintf(stderr, "fuzz_type_desc: %s, %zu\n", what, number);
     abort();
+}
+
+/* ---- the rules, a word at a time ---- */
+
+static bool is_pointer(const struct world *world, const tri_type *type, size_t word)
+{
+    for (size_t i = 0; i < world->count; i++)
+        if (type == &world->known[i].type)
+            return world->known[i].words[word] != 0;
+    return type != &tri_type_bytes;
+}
+
+static bool has_pointers(const struct world *world, const tri_type *type)
+{
+    for (size_t word = 0; word < type->size / TRI_WORD; word++)
+        if (is_pointer(world, type, word))
+            return true;
+    return false;
+}
+
+static bool is_fit(const tri_type *type)
+{
+    return type->tail == NULL && type->size != 0;
+}
+
+static bool add_element(struct world *world, const tri_type *type, size_t begin)
+{
+    for (size_t word = 0; word < type->size / TRI_WORD; word++)
+        if (is_pointer(world, type, word))
+            world->words[begin / TRI_WORD + word] = 1;
+    return true;
+}
+
+/* Numbers are wide enough that nothing overflows. */
+static bool add_field(struct world *world, const tri_type_field *field, size_t size)
+{
+    const tri_type *type = field->type != NULL ? field->type : &tri_type_ptr;
+    unsigned __int128 stride = field->stride != 0 ? field->stride : type->size;
+    unsigned __int128 end;
+
+    if (field->count == 0 || !is_fit(type) || stride < type->size)
+        return false;
+    end = (field->count - 1) * stride + field->offset + type->size;
+    if (end > size)
+        return false;
+    if (!has_pointers(world, type))
+        return true;
+    if ((field->offset | (size_t)stride | size) % TRI_WORD != 0)
+        return false;
+    for (size_t i = 0; size <= MOST_WORDS * TRI_WORD && i < field->count; i++)
+        add_element(world, type, field->offset + i * (size_t)stride);
+    return true;
+}
+
+static bool add_program(struct world *world, const tri_type_desc *desc, bool *too_long)
+{
+    struct naive_program naive = {.words = world->words, .room = MOST_WORDS};
+    enum naive_result result = naive_decode(&desc->program, &naive);
+
+    *too_long = result == NAIVE_TOO_LONG;
+    return result == NAIVE_GOOD && naive.count * TRI_WORD == desc->size;
+}
+
+/* true: a good description, and world->words says what it describes. */
+static bool follow_rules(struct world *world, const tri_type_desc *desc, bool *too_long)
+{
+    *too_long = desc->size > MOST_WORDS * TRI_WORD;
+    memset(world->words, 0, sizeof world->words);
+    if (desc->flags != 0 || (desc->size == 0 && desc->tail == NULL))
+        return false;
+    if (desc->tail != NULL &&
+        (!is_fit(desc->tail) ||
+         (has_pointers(world, desc->tail) && desc->size % TRI_WORD != 0)))
+        return false;
+    for (size_t i = 0; i < desc->field_count; i++)
+        if (!add_field(world, &desc->fields[i], desc->size))
+            return false;
+    if (desc->program.code == NULL)
+        return desc->program.bytes == 0;
+    if (desc->field_count != 0 || desc->size % TRI_WORD != 0)
+        return false;
+    return add_program(world, desc, too_long);
 }
 
 /* ---- descriptions ---- */
 
 static const tri_type *choose_type(struct world *world, struct choices *choices)
 {
-    switch (choose(choices, 6)) {
-    case 0:
-        return &tri_type_bytes;
-    case 1:
-        return &odd_leaf;
-    case 2:
-    case 3:
-        if (world->built_count != 0)
-            return &world->built[choose(choices, world->built_count)];
-        return NULL;
-    case 4:
-        return &world->layouts[choose(choices, world->layout_count)].type;
-    default:
-        return NULL;
-    }
+    size_t which = choose(choices, world->count + 3);
+
+    if (which < world->count)
+        return &world->known[which].type;
+    return which == world->count       ? NULL
+           : which == world->count + 1 ? &tri_type_ptr
+                                       : &tri_type_bytes;
 }
 
-/* Mostly what fits, in words; now and then any number. */
-static size_t choose_bytes_in(struct choices *choices, size_t most)
+/* Mostly small, mostly whole words; sometimes anything. */
+static size_t choose_size(struct choices *choices, size_t limit)
 {
-    if (choose(choices, 24) == 0)
+    switch (choose(choices, 8)) {
+    case 0:
         return choose(choices, 0);
-    return choose(choices, most / TRI_WORD + 2) * TRI_WORD +
-           (choose(choices, 16) == 0 ? choose(choices, TRI_WORD) : 0);
+    case 1:
+        return choose(choices, limit);
+    default:
+        return choose(choices, limit / TRI_WORD + 1) * TRI_WORD;
+    }
 }
 
 static void choose_field(struct world *world, struct choices *choices, tri_type_field *field,
                          size_t size)
 {
     field->type = choose_type(world, choices);
-    field->offset = choose_bytes_in(choices, size);
-    field->stride = choose(choices, 2) == 0 ? 0 : choose_bytes_in(choices, size / 4);
-    field->count = choose(choices, 16) == 0 ? choose(choices, 0) : choose(choices, 40);
-    if (choose(choices, 2) == 0)
-        field->count = 1;
+    field->offset = choose_size(choices, size + 1);
+    field->count = choose(choices, 16) != 0 ? choose(choices, 20) : choose(choices, 0);
+    field->stride = choose(choices, 2) != 0 ? 0 : choose_size(choices, 256);
 }
 
-/* ---- the rules ---- */
-
-static const tri_type *type_of(const tri_type_field *field)
+static tri_type_desc choose_desc(struct world *world, struct input *input)
 {
-    return field->type != NULL ? field->type : &tri_type_ptr;
-}
+    static const uint32_t limits[] = {64, 512, 600, 4096, MOST_WORDS * TRI_WORD, 1 << 20};
+    struct choices *choices = &input->choices;
+    tri_type_desc desc = {.name = choose(choices, 2) != 0 ? "chosen" : NULL};
 
-static size_t stride_of(const tri_type_field *field)
-{
-    return field->stride != 0 ? field->stride : type_of(field)->size;
-}
-
-static bool field_is_sound(const tri_type_field *field, size_t size)
-{
-    const tri_type *type = type_of(field);
-    unsigned __int128 end = (unsigned __int128)stride_of(field) * (field->count - 1);
-
-    if (field->count == 0 || type->tail != NULL || stride_of(field) < type->size)
-        return false;
-    if (end + field->offset + type->size > size)
-        return false;
-    return type->ptr_bytes == 0 || (field->offset % TRI_WORD == 0 &&
-                                    stride_of(field) % TRI_WORD == 0 && size % TRI_WORD == 0);
-}
-
-static bool desc_is_sound(const tri_type_desc *desc)
-{
-    if (desc->size == 0 && desc->tail == NULL)
-        return false;
-    for (size_t i = 0; i < desc->field_count; i++)
-        if (!field_is_sound(&desc->fields[i], desc->size))
-            return false;
-    return desc->tail == NULL ||
-           (desc->tail->tail == NULL && (desc->tail->ptr_bytes == 0 || desc->size % TRI_WORD == 0));
-}
-
-/* ---- the mask ---- */
-
-static void want_field(unsigned char *want, const tri_type_field *field)
-{
-    const tri_type *type = type_of(field);
-
-    for (size_t i = 0; type->ptr_bytes != 0 && i < field->count; i++)
-        for (size_t w = 0; w < type->size / TRI_WORD; w++)
-            if (tri__layout_oracle(type, w))
-                want[(field->offset + i * stride_of(field)) / TRI_WORD + w] = 1;
-}
-
-static void expect_layout(const tri_type *type, const tri_type_desc *desc)
-{
-    static unsigned char want[2 * MOST_WORDS + 2];
-    size_t words = desc->size / TRI_WORD, tail = 0;
-    uintptr_t limit, difference;
-
-    memset(want, 0, words);
-    for (size_t i = 0; i < desc->field_count; i++)
-        want_field(want, &desc->fields[i]);
-    for (size_t w = 0; w < words; w++)
-        if (tri__layout_oracle(type, w) != want[w])
-            fail(desc, "a wrong bit", w);
-    if (desc->tail != NULL && desc->size % TRI_WORD == 0)
-        tail = 3 * (desc->tail->size / TRI_WORD);
-    for (size_t w = 0; w < tail; w++)
-        if (tri__layout_oracle(type, words + w) != tri__layout_oracle(desc->tail, w))
-            fail(desc, "a wrong bit of the tail", w);
-    limit = NO_OBJECT + (words + tail) * TRI_WORD;
-    difference = tri__layout_oracle_compare(tri__type_pointers_of_type(type, NO_OBJECT, limit),
-                                            type, NO_OBJECT, NO_OBJECT, limit);
-    if (difference != 0)
-        fail(desc, "the iterator is wrong", (difference - NO_OBJECT) / TRI_WORD);
-}
-
-static void build(struct world *world, struct choices *choices)
-{
-    tri_type_field fields[FIELDS] = {{0}};
-    tri_type_desc desc = {.name = choose(choices, 2) != 0 ? "fuzzed" : NULL, .fields = fields};
-    tri_type *type = &world->built[world->built_count];
-    int error;
-
-    desc.size = choose(choices, MOST_WORDS >> choose(choices, 12)) * TRI_WORD;
-    if (choose(choices, 8) == 0)
-        desc.size += choose(choices, TRI_WORD);
-    desc.field_count = choose(choices, FIELDS + 1);
-    for (size_t i = 0; i < desc.field_count; i++)
-        choose_field(world, choices, &fields[i], desc.size);
+    desc.size = choose_size(choices, limits[choose(choices, sizeof limits / sizeof *limits)]);
     if (choose(choices, 4) == 0)
         desc.tail = choose_type(world, choices);
-    error = tri_type_build(type, &desc);
-    if ((error == 0) != desc_is_sound(&desc))
-        fail(&desc, error == 0 ? "taken" : "refused", 0);
+    if (choose(choices, 32) == 0)
+        desc.flags = (uint32_t)choose(choices, 4);
+    if (choose(choices, 3) != 0) {
+        desc.fields = world->fields;
+        desc.field_count = choose(choices, MOST_FIELDS + 1);
+        for (size_t i = 0; i < desc.field_count; i++)
+            choose_field(world, choices, &world->fields[i], desc.size);
+    }
+    if (choose(choices, 3) == 0) {
+        size_t left = (size_t)(input->end - input->at);
+
+        desc.program = (tri_gc_program){input->at, choose(choices, left + 1)};
+    }
+    return desc;
+}
+
+/* ---- what was made ---- */
+
+static void compare_walk(const tri_type *type, const unsigned char *words)
+{
+    uintptr_t limit = NO_OBJECT + type->size / TRI_WORD * TRI_WORD;
+    struct tri__type_pointers it = tri__type_pointers_of_type(type, NO_OBJECT, limit);
+    uintptr_t slot = tri__type_pointers_next(&it);
+
+    for (size_t word = 0; word < type->size / TRI_WORD; word++) {
+        bool here = slot == NO_OBJECT + word * TRI_WORD;
+
+        if (here != (words[word] != 0) || tri__layout_oracle(type, word) != here)
+            fail("another layout, word", word);
+        if (here)
+            slot = tri__type_pointers_next(&it);
+    }
+    if (slot != 0)
+        fail("a pointer behind the end", slot - NO_OBJECT);
+}
+
+static void compare_refused(const tri_type *out)
+{
+    const unsigned char *bytes = (const unsigned char *)out;
+
+    for (size_t i = 0; i < sizeof *out; i++)
+        if (bytes[i] != 0x5a)
+            fail("refused, and written to, byte", i);
+}
+
+static void keep(struct world *world, bool too_long)
+{
+    struct known *known = &world->known[world->count];
+
+    if (too_long) {
+        if (tri_type_retire(&known->type) != 0 || !tri_type_retired(&known->type))
+            fail("a type that nothing refers to was not retired", world->count);
+        return;
+    }
+    memcpy(known->words, world->words, sizeof known->words);
+    world->count++;
+}
+
+static void make_type(struct world *world, struct input *input)
+{
+    tri_type_desc desc = choose_desc(world, input);
+    tri_type *out = &world->known[world->count].type;
+    bool too_long, good = follow_rules(world, &desc, &too_long);
+    int error;
+
+    if (good && desc.field_count != 0 && desc.size > MOST_MASKED)
+        return;
+    memset(out, 0x5a, sizeof *out);
+    error = tri_type_build(out, &desc);
+    if (error == -EINVAL)
+        compare_refused(out);
+    if (error == -ENOMEM || (too_long && error != 0))
+        return;
+    if (!too_long && (error == 0) != good)
+        fail(good ? "refused, though good" : "accepted, though bad", world->count);
     if (error != 0)
         return;
-    world->built_count++;
-    expect_layout(type, &desc);
+    if (tri__type_check(out) != NULL)
+        fail(tri__type_check(out), world->count);
+    if (!too_long)
+        compare_walk(out, world->words);
+    keep(world, too_long);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input input = input_of(data, size);
     static struct world world;
+    struct input input = input_of(data, size);
 
-    world.layout_count = world.built_count = 0;
-    while (world.layout_count < LAYOUTS)
-        choose_layout(&input.choices, &world.layouts[world.layout_count++], 100);
-    while (input.at < input.end && world.built_count < BUILT)
-        build(&world, &input.choices);
-    while (world.built_count > 0)
-        tri__built_free(tri__built_of(&world.built[--world.built_count]));
-    for (size_t i = 0; i < LAYOUTS; i++)
-        drop_layout(&world.layouts[i]);
+    world.count = 0;
+    while (input.at < input.end && world.count < MOST_TYPES)
+        make_type(&world, &input);
+    while (world.count > 0)
+        if (tri_type_retire(&world.known[--world.count].type) != 0)
+            fail("a type could not be retired", world.count);
     return 0;
 }
