@@ -26,11 +26,23 @@ typedef struct wide { /* too many words for one mask */
 } wide;
 TRI_TYPE(wide, first);
 
+/* A pointer and 999 scalars, 100 times. */
+static const uint8_t code[] = {
+    TRI_GC_LITERAL(2), 0x01, TRI_GC_REPEAT(1), 0xe6, 0x07, 0xd1, 0x0f, 0x63, TRI_GC_END};
+static const tri_gc_program program = {code, sizeof code};
+static void *program_cache;
+static const tri_type tri_type_programmed = {.size = 100000 * sizeof(void *),
+                                             .ptr_bytes = 99001 * sizeof(void *),
+                                             .gc_data = &program,
+                                             .name = "programmed",
+                                             .flags = TRI_TYPE_GC_PROGRAM,
+                                             .cache = &program_cache};
+
 /* What the script asks for, by name. */
 node *single, *array;
 list *flexible;
 wide *with_byte_mask;
-void *leaf, *conservative, *nothing, *freed, *value, *lost;
+void *leaf, *conservative, *nothing, *freed, *value, *lost, **by_program;
 
 static int ends[2]; /* nothing ever comes through this pipe */
 
@@ -81,6 +93,8 @@ static void build(void)
     leaf = tri_strdup("a string that is long enough");
     conservative = tri_alloc_conservative(200);
     freed = (char *)single + 7 * 32;
+    by_program = tri_alloc(&tri_type_programmed);
+    tri_store(&by_program[77000], single);
     nothing = &single;
     build_arenas();
 }
@@ -97,7 +111,8 @@ static void write_dumps(const char *path)
                              freed,
                              value,
                              lost,
-                             (char *)value + 30000};
+                             (char *)value + 30000,
+                             by_program + 77001};
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)

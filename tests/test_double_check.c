@@ -11,6 +11,28 @@
 #include "suite.h"
 #include "type_shapes.h"
 
+/* A pointer and 999 scalars, 500 times: too large a mask to be kept with the type. And 100 times.
+ */
+static const uint8_t long_code[] = {
+    TRI_GC_LITERAL(2), 0x01, TRI_GC_REPEAT(1), 0xe6, 0x07, 0xd1, 0x0f, 0xf3, 0x03, TRI_GC_END};
+static const uint8_t short_code[] = {
+    TRI_GC_LITERAL(2), 0x01, TRI_GC_REPEAT(1), 0xe6, 0x07, 0xd1, 0x0f, 0x63, TRI_GC_END};
+static const tri_gc_program long_program = {long_code, sizeof long_code};
+static const tri_gc_program short_program = {short_code, sizeof short_code};
+static void *long_cache, *short_cache;
+static const tri_type long_type = {.size = 500000 * 8,
+                                   .ptr_bytes = 499001 * 8,
+                                   .gc_data = &long_program,
+                                   .name = "long program",
+                                   .flags = TRI_TYPE_GC_PROGRAM,
+                                   .cache = &long_cache};
+static const tri_type short_type = {.size = 100000 * 8,
+                                    .ptr_bytes = 99001 * 8,
+                                    .gc_data = &short_program,
+                                    .name = "short program",
+                                    .flags = TRI_TYPE_GC_PROGRAM,
+                                    .cache = &short_cache};
+
 /* ---- sound layouts ---- */
 
 static void allocate_everything_in(tri_arena *arena, const size_t *counts, size_t n)
@@ -49,6 +71,8 @@ static void allocate_everything(void)
         tri_alloc_conservative(bytes);
         tri_alloc_bytes(bytes);
     }
+    tri_alloc_array(&short_type, 2);
+    tri_alloc_array(&long_type, 2);
     allocate_everything_in(tri_arena_new(), counts, sizeof counts / sizeof *counts);
     tri_collect();
 }
@@ -108,6 +132,24 @@ static void allocate_in_an_arena(void)
     tri_arena_alloc_array(arena, &tri_type_slice, 100);
 }
 
+static void allocate_with_a_byte_mask(void)
+{
+    tri_init(NULL);
+    tri_new(words_65);
+}
+
+static void allocate_with_a_program(void)
+{
+    tri_init(NULL);
+    tri_alloc(&short_type);
+}
+
+static void allocate_with_a_long_program(void)
+{
+    tri_init(NULL);
+    tri_alloc(&long_type);
+}
+
 static const struct wrong {
     void (*allocate)(void);
     const char *said[4];
@@ -129,6 +171,16 @@ static const struct wrong {
      {"tricolor: a layout is not what its type says. 800 bytes of 'pointer'",
       "  type     'bytes' (size 1, no pointers)", "             has 00000000 ",
       " should be a pointer by its type, but the collector would not read it"}},
+    {allocate_with_a_byte_mask,
+     {"tricolor: a mask is not what its source says. Of 'words_65' (size 520, ",
+      "         0 wanted 11111111 ", "             has 01111111 ",
+      "word 0 of type 'words_65' has the wrong bit in the mask that was made of its byte mask"}},
+    {allocate_with_a_program,
+     {"tricolor: a mask is not what its source says. Of 'short program' (size 800000, ",
+      "         0 wanted 10000000 ", "             has 00000000 ", "that was made of its program"}},
+    {allocate_with_a_long_program,
+     {"tricolor: a mask is not what its source says. Of 'long program' (size 4000000, ",
+      "         0 wanted 10000000 ", "             has 00000000 ", "that was made of its program"}},
     {allocate_in_an_arena,
      {"tricolor: a layout is not what its type says. 2400 bytes of 'slice'",
       "bytes of arena 1 (live), in the chunk at 0x", "         0 wanted 10010010 01001001 ",
@@ -146,7 +198,6 @@ START_TEST(wrong_layouts)
     for (size_t i = 0; i < 4; i++)
         ck_assert_msg(strstr(captured.text, row->said[i]) != NULL, "\"%s\" is not in\n%s",
                       row->said[i], captured.text);
-    ck_assert_ptr_nonnull(strstr(captured.text, " should "));
 }
 END_TEST
 

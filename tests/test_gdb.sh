@@ -45,6 +45,7 @@ tricolor object freed
 tricolor object value
 tricolor object lost
 tricolor object (char *)value + 30000
+tricolor object by_program + 77001
 tricolor span single
 tricolor span flexible
 tricolor span value
@@ -66,7 +67,7 @@ same()
     expect "$2" '^  in       the full list of side 0$'
     expect "$2" '^heap 0x[0-9a-f]*: [0-9]* GiB reserved, 4.0 MiB committed'
     expect "$2" '^  footer  *2  '
-    expect "$2" '^  large  *1  '
+    expect "$2" '^  large  *2  '
     expect "$2" '  running  *idle  *-  *-$'
     expect "$2" '  blocked  *idle  *-  *-$'
     expect "$2" '^  2 attached$'

@@ -21,6 +21,7 @@ SLOTS_A_LINE = 64
 COLOURS = (("free", "."), ("white", "o"), ("black", "#"))
 # Macros of the library, which debug information does not have.
 BYTE_MASK = 4  # TRI_TYPE_BYTE_MASK
+GC_PROGRAM = 16  # TRI_TYPE_GC_PROGRAM
 REQUESTS = ((1, "asked"), (2, "aside"), (0x100, "filter"))  # TRI__REQUEST_ASKED and so on
 PAGE_BYTES = 8192  # TRI__PAGE_BYTES
 CHUNK_PAGES = 512  # TRI__CHUNK_PAGES
@@ -84,6 +85,32 @@ def structure(name, start):
 # ----------------------------------------------------------------------------- types
 
 
+def program_bits(code):
+    """What a tri_gc_program writes: see tricolor/gc_program.h."""
+    bits, at = [], 0
+
+    def number():
+        nonlocal at
+        value, shift = 0, 0
+        while True:
+            byte, at = code[at], at + 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while True:
+        head = number()
+        n = head >> 1
+        if head == 0:
+            return bits
+        if head & 1:
+            bits.extend(bits[-n:] * number())
+        else:
+            bits.extend(code[at + i // 8] >> i % 8 & 1 != 0 for i in range(n))
+            at += (n + 7) // 8
+
+
 class Type:
     """A tri_type, read once; `tail` is a Type or None."""
 
@@ -100,6 +127,8 @@ class Type:
 
     def read_mask(self):
         words = self.ptr_bytes // WORD
+        if self.flags & GC_PROGRAM:
+            return program_bits(read(read_word(self.gc_data), read_word(self.gc_data + WORD)))
         if self.flags & BYTE_MASK:
             return [byte != 0 for byte in read(self.gc_data, words)]
         bits = words_of(read(self.gc_data, (words + 63) // 64 * WORD))

@@ -12,6 +12,7 @@
 #include "heap/arena_chunk.h"
 #include "heap/dump.h"
 #include "layout/dump.h"
+#include "layout/mask_check.h"
 #include "layout/oracle.h"
 
 #define ROW_WORDS 64u
@@ -33,6 +34,7 @@ static uint64_t random_state; /* atomic */
 void tri__double_check_init(bool on, uint64_t seed)
 {
     enabled = on;
+    tri__mask_check_init(on);
     tri__store_relaxed(&random_state, seed);
 }
 
@@ -204,15 +206,37 @@ static void compare_arena_bits(struct check *check)
     check->arena_bits = false;
 }
 
-/* Not empty, and often short. */
-static void compare_random_range(struct check *check, uintptr_t limit)
+static void compare_range(struct check *check, size_t first, size_t words)
 {
-    size_t words = (limit - check->ref.base) / TRI_WORD;
-    size_t first = random_below(words);
-
     check->from = check->ref.base + first * TRI_WORD;
-    check->to = check->from + (1 + random_below(words - first)) * TRI_WORD;
+    check->to = check->from + words * TRI_WORD;
     compare(check);
+}
+
+/* The most words that are compared at a time. */
+static size_t most_words(const struct check *check)
+{
+    return tri__oracle_is_slow(check->type) ? TRI__SLOW_WORDS : SIZE_MAX;
+}
+
+/* Not empty, and often short. */
+static void compare_random_range(struct check *check, size_t words)
+{
+    size_t first = random_below(words), count = 1 + random_below(words - first);
+
+    compare_range(check, first, count < most_words(check) ? count : most_words(check));
+}
+
+static void compare_whole(struct check *check, size_t words)
+{
+    size_t most = most_words(check);
+
+    if (words <= most) {
+        compare_range(check, 0, words);
+        return;
+    }
+    compare_range(check, 0, most);
+    compare_range(check, words - most, most);
 }
 
 /* Of a bitmap or typed object the pointers end with the data; types are tiled on, up to the
@@ -226,28 +250,26 @@ static uintptr_t data_end(const struct check *check, uintptr_t limit)
     return limit;
 }
 
-/* The range compared is the whole object, in what is returned. */
-static struct check check_whole(uintptr_t base, const tri_type *type, size_t bytes)
+/* Compares the whole object; returns how many words it has, for more to be compared. */
+static size_t check_whole(struct check *check, uintptr_t base)
 {
-    struct check check = {.type = type, .bytes = bytes};
     uintptr_t limit;
 
-    TRI__ASSERT(tri__locate_object(base, &check.ref) && check.ref.base == base);
-    limit = tri__ref_limit(&check.ref);
-    check.data_end = data_end(&check, limit);
-    check.from = base;
-    check.to = limit;
-    compare(&check);
-    if (check.ref.span_class == TRI__ARENA_SPAN)
-        compare_arena_bits(&check);
-    return check;
+    TRI__ASSERT(tri__locate_object(base, &check->ref) && check->ref.base == base);
+    limit = tri__ref_limit(&check->ref);
+    check->data_end = data_end(check, limit);
+    compare_whole(check, (limit - base) / TRI_WORD);
+    if (check->ref.span_class == TRI__ARENA_SPAN)
+        compare_arena_bits(check);
+    return (limit - base) / TRI_WORD;
 }
 
 static void check_layout(uintptr_t base, const tri_type *type, size_t bytes)
 {
-    struct check check = check_whole(base, type, bytes);
+    struct check check = {.type = type, .bytes = bytes};
+    size_t words = check_whole(&check, base);
 
-    compare_random_range(&check, check.to);
+    compare_random_range(&check, words);
 }
 
 __attribute__((noinline, cold)) static void report_rest(uintptr_t at)
@@ -283,12 +305,13 @@ void tri__double_check_run(const struct tri__span *span, uint32_t first, uint32_
                            const tri_type *type)
 {
     uintptr_t start = span->base + first * span->slot_bytes;
+    struct check check = {.type = type, .bytes = type->size};
 
     if (!enabled)
         return;
     check_zero(start, start + count * span->slot_bytes);
     for (uint32_t slot = 0; slot < count; slot++)
-        check_whole(start + slot * span->slot_bytes, type, type->size);
+        check_whole(&check, start + slot * span->slot_bytes);
     check_layout(start + random_below(count) * span->slot_bytes, type, type->size);
 }
 

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 
 #include "base/fatal.h"
+#include "base/fault.h"
 #include "layout/bits.h"
 #include "layout/gc_program.h"
+#include "layout/mask_check.h"
 
 #define CACHED_FLAGS (TRI_TYPE_BYTE_MASK | TRI_TYPE_GC_PROGRAM)
 #define KNOWN_FLAGS                                                                                \
@@ -179,12 +181,13 @@ static size_t mask_length(const tri_type *type)
 
 void tri__type_unroll(const tri_type *type, uint64_t *mask)
 {
-    if ((type->flags & TRI_TYPE_GC_PROGRAM) != 0) {
+    if ((type->flags & TRI_TYPE_GC_PROGRAM) != 0)
         tri__gc_program_unroll(type->gc_data, mask, type->ptr_bytes / TRI_WORD);
-        return;
-    }
-    for (size_t i = 0; i < mask_length(type); i++)
-        mask[i] = tri__type_mask_word(type, i);
+    else
+        for (size_t i = 0; i < mask_length(type); i++)
+            mask[i] = tri__type_mask_word(type, i);
+    mask[0] ^= (uint64_t)tri__fault(TRI__FAULT_CORRUPT_LAYOUT);
+    tri__mask_check(type, mask);
 }
 
 /* Threads that meet at a type for the first time all make the mask, and one of them wins. From
