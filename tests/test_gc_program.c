@@ -260,9 +260,9 @@ static void put_literal(struct writer *writer, struct random *random)
 
     put_number(writer, 2 * n);
     for (uint64_t k = 0; k < n; k += 8) {
-        uint8_t byte = (uint8_t)(random_next(random) & random_next(random));
+        unsigned byte = (unsigned)(random_next(random) & random_next(random)) & 0xff;
 
-        writer->code[writer->at++] = n - k < 8 ? (uint8_t)(byte & ((1 << (n - k)) - 1)) : byte;
+        writer->code[writer->at++] = (uint8_t)(n - k < 8 ? byte & ((1u << (n - k)) - 1) : byte);
     }
     writer->words += n;
 }
