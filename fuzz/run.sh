@@ -8,6 +8,8 @@ set -eu
 
 seconds=$1
 shift
+# Out of memory is an answer, also to a description of an absurd size.
+export ASAN_OPTIONS="allocator_may_return_null=1:${ASAN_OPTIONS-}"
 failures=0
 for harness in "$@"; do
     name=$(basename "$harness")
