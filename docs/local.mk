@@ -8,6 +8,7 @@ dist_doc_DATA += %D%/glossary.md
 dist_doc_DATA += %D%/invariants.md
 dist_doc_DATA += %D%/lock-order.md
 dist_doc_DATA += %D%/memory-order.md
+dist_doc_DATA += %D%/mutation.md
 dist_doc_DATA += %D%/performance.md
 
 EXTRA_DIST += %D%/model/README.md

@@ -344,23 +344,45 @@ static void cut_links(struct member *member, const struct mine *gone)
     }
 }
 
+/* Moves a cell's things into a new object of the heap, by stores that need no barrier: when the
+ * arena is gone, and while a mark is running, nobody has told the markers of them but
+ * tri_arena_free(). */
+static __attribute__((noinline)) void shelter(struct member *member, const struct shadow *shadow)
+{
+    unsigned at = (unsigned)below(&member->worker, KEPT);
+    cell *made = tri_new(cell);
+
+    if (made == NULL)
+        give_up("no memory");
+    made->key = member->kept[at].key = shadow->key;
+    for (unsigned k = 0; k < ROW; k++) {
+        bool stays = shadow->row_is[k] == IN_HEAP;
+        tri_init_store(&made->row[k], stays ? shadow->cell->row[k] : NULL);
+        member->kept[at].row_key[k] = stays ? shadow->row_key[k] : 0;
+    }
+    tri_store(&member->copies[at], made);
+}
+
 /* What is loaded from the arena right before is held by this stack alone after it. */
 static void free_one(struct member *member, struct mine *mine)
 {
-    uint64_t key[8];
-    thing *held[8];
+    uint64_t key[4];
+    thing *held[4];
     unsigned count = 0;
 
     member->worker.act = "free";
     if (mine->arena == NULL)
         return;
     cut_links(member, mine);
-    for (unsigned i = 0; i < mine->cells && count < 8; i += 1 + mine->cells / 8)
-        for (unsigned k = 0; k < ROW && count < 8; k++)
+    for (unsigned i = 0; i < mine->cells && count < 4; i += 1 + mine->cells / 4)
+        for (unsigned k = 0; k < ROW && count < 4; k++)
             if (mine->shadow[i].row_is[k] == IN_HEAP) {
                 held[count] = mine->shadow[i].cell->row[k];
                 key[count++] = mine->shadow[i].row_key[k];
             }
+    for (unsigned i = 0; i < 4 && mine->cells > 0; i++)
+        shelter(member, &mine->shadow[below(&member->worker, mine->cells)]);
+    scrub_stack();
     tri_arena_free(mine->arena);
     mine->arena = NULL;
     for (unsigned i = 0; i < count; i++)

@@ -41,23 +41,34 @@ struct laid_out {
     uintptr_t tiled_to; /* exact, but for footer and large objects: they are tiled to the limit */
 };
 
+/* What p is, an object of so many bytes of the layout. false: NULL. */
+static inline bool note_object(struct laid_out *object, const void *p, size_t bytes)
+{
+    struct tri__ref ref;
+    enum tri__kind kind;
+
+    if (p == NULL || !tri__resolve((uintptr_t)p, &ref))
+        return false;
+    kind = (enum tri__kind)tri__class_info[ref.span_class].kind;
+    object->bytes = bytes;
+    object->base = ref.base;
+    object->limit = tri__ref_limit(&ref);
+    if (kind == TRI__KIND_FOOTER || kind == TRI__KIND_LARGE)
+        object->tiled_to = object->limit;
+    else
+        object->tiled_to = ref.base + (bytes != 0 ? bytes : TRI_WORD);
+    return true;
+}
+
 /* One object of n elements, or with n elements in its tail. false: no memory. */
 static inline bool lay_out_object(struct laid_out *object, const struct layout *layout, size_t n)
 {
     const tri_type *type = &layout->type;
-    struct tri__ref ref;
-    void *p = type->tail != NULL ? tri_alloc_flex(type, n) : tri_alloc_array(type, n);
 
-    if (p == NULL || !tri__resolve((uintptr_t)p, &ref))
-        return false;
     object->layout = layout;
-    object->bytes = type->tail != NULL ? type->size + n * type->tail->size : n * type->size;
-    object->base = ref.base;
-    object->limit = tri__ref_limit(&ref);
-    object->tiled_to = object->limit;
-    if (tri__class_info[ref.span_class].kind == TRI__KIND_BITMAP)
-        object->tiled_to = ref.base + (object->bytes != 0 ? object->bytes : TRI_WORD);
-    return true;
+    if (type->tail != NULL)
+        return note_object(object, tri_alloc_flex(type, n), type->size + n * type->tail->size);
+    return note_object(object, tri_alloc_array(type, n), n * type->size);
 }
 
 static inline void fail_object(const struct laid_out *object, const char *walk, uintptr_t from,

@@ -166,7 +166,7 @@ static __attribute__((noinline)) void point_and_free(void)
     tri_arena *arena = tri_arena_new();
     for (size_t i = 0; i < OBJECTS; i++)
         seen[i] = hide(tri_new(node));
-    for (size_t i = 0; i < 3 * CHUNK / 8; i++) {
+    for (size_t i = 0; i < CHUNK / 8; i++) {
         one *value = tri_arena_alloc(arena, &tri_type_one);
         tri_store(&value->p, reveal(seen[i % OBJECTS]));
     }
@@ -175,7 +175,7 @@ static __attribute__((noinline)) void point_and_free(void)
 
 static __attribute__((noinline)) void fill_with_stale_addresses(tri_arena *arena)
 {
-    for (size_t done = 0; done < 2 * CHUNK; done += 4096) {
+    for (size_t done = 0; done < CHUNK; done += 4096) {
         uintptr_t *words = tri_arena_alloc_array(arena, &tri_type_bytes, 4096);
         for (size_t i = 0; i < 512; i++)
             words[i] = (uintptr_t)reveal(seen[i % OBJECTS]);
@@ -486,10 +486,38 @@ START_TEST(a_range_of_two_values_is_fatal)
 }
 END_TEST
 
+/* The test is a marker that is in the middle of a piece. */
+static void *free_arena(void *arena)
+{
+    tri_arena_free(arena);
+    return NULL;
+}
+
+START_TEST(freeing_waits_for_a_marker)
+{
+    pthread_t thread;
+    start_quiet();
+    tri_arena *arena = tri_arena_new();
+    one *value = tri_arena_alloc(arena, &tri_type_one);
+    struct tri__arena_chunk *chunk = tri__arena_chunk_of(tri__span_at((uintptr_t)value));
+    pthread_mutex_lock(&chunk->scan_lock);
+    ck_assert_int_eq(pthread_create(&thread, NULL, free_arena, arena), 0);
+    usleep(50000);
+    ck_assert_uint_ne(tri__arena_used(chunk), 0);
+    ck_assert_uint_eq(tri__load_relaxed(&chunk->state), TRI__ARENA_LIVE);
+    ck_assert_ptr_null(tri__load_relaxed(&value->p)); /* does not fault */
+    pthread_mutex_unlock(&chunk->scan_lock);
+    TRI_BLOCKING
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_eq(tri__load_relaxed(&chunk->state), TRI__ARENA_FREED);
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- beside cycles ---- */
 
 #define THREADS 3
-#define CYCLES 30
+#define CYCLES 20
 
 static uint32_t stop; /* atomic */
 
@@ -524,7 +552,7 @@ static void *arena_user(void *number)
     const char *error = NULL;
     for (uintptr_t i = 0; error == NULL && !__atomic_load_n(&stop, __ATOMIC_RELAXED); i++) {
         uintptr_t key = i * THREADS + (uintptr_t)number;
-        size_t length = i % 7 == 0 ? 30000 : 10;
+        size_t length = i % 7 == 0 ? 5000 : 10;
         tri_arena *arena = tri_arena_new();
         node *head = make_chain(arena, key, length);
         if (head == NULL)
@@ -572,7 +600,7 @@ int main(void)
     tcase_add_test(lives, values_larger_than_a_chunk);
     tcase_add_test(lives, freeing_clears_the_bits);
     tcase_add_test(lives, a_word_into_a_live_chunk_marks_nothing);
-    tcase_set_timeout(lives, 60);
+    tcase_set_timeout(lives, 120);
     suite_add_tcase(suite, lives);
 
     tcase_add_test(after, a_pointer_keeps_the_quarantine);
@@ -581,12 +609,13 @@ int main(void)
     tcase_add_loop_test(after, a_use_after_free_names_the_arena, 0,
                         sizeof uses_after_free / sizeof uses_after_free[0]);
     tcase_add_test(after, other_faults_go_where_they_went);
-    tcase_set_timeout(after, 60);
+    tcase_set_timeout(after, 120);
     suite_add_tcase(suite, after);
 
     tcase_add_loop_test(marking, freeing_shades_what_the_arena_held, 0, 2);
     tcase_add_test(marking, bulk_copies_shade_by_the_arenas_layout);
     tcase_add_test(marking, a_range_of_two_values_is_fatal);
+    tcase_add_test(marking, freeing_waits_for_a_marker);
     tcase_add_test(marking, freed_while_marking);
     tcase_set_timeout(marking, 120);
     suite_add_tcase(suite, marking);

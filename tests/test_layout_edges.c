@@ -102,6 +102,46 @@ START_TEST(slots_straddle_words_of_the_bitmap)
 }
 END_TEST
 
+/* ---- hot types ---- */
+
+static bool is_typed(const struct laid_out *object, bool with_mask)
+{
+    struct tri__ref ref;
+
+    ck_assert(tri__resolve(object->base, &ref));
+    return tri__class_info[ref.span_class].kind == TRI__KIND_TYPED &&
+           (object->limit - object->base <= TRI__BITMAP_BYTES) == with_mask;
+}
+
+/* Types by turns, until they are hot and have spans of their own: with a mask in the page, and with
+ * the type. */
+START_TEST(every_range_of_typed_objects)
+{
+    static const tri_type *const types[] = {&tri_type_scalar_first, &tri_type_pointer_first,
+                                            &tri_type_words_63,     &tri_type_words_64,
+                                            &tri_type_words_65,     &tri_type_long_mask};
+    enum { TYPES = sizeof types / sizeof *types, COUNT = 12000 };
+    size_t masked = 0, unmasked = 0;
+
+    laid_out_start((size_t)256 << 20);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct layout layout = {.type = *types[i % TYPES]};
+        struct laid_out object = {.layout = &layout};
+        bool last = i >= COUNT - TYPES;
+
+        ck_assert(note_object(&object, tri_alloc(types[i % TYPES]), layout.type.size));
+        expect_whole(&object);
+        masked += is_typed(&object, true);
+        unmasked += is_typed(&object, false);
+        for (size_t from = 0; last && from < laid_out_words(&object); from++)
+            for (size_t to = from; to <= laid_out_words(&object); to++)
+                expect_range(&object, from, to);
+    }
+    if (masked == 0 || unmasked == 0)
+        ck_abort_msg("%zu and %zu typed objects", masked, unmasked);
+}
+END_TEST
+
 /* ---- every range ---- */
 
 static void expect_every_range(const tri_type *type, size_t words)
@@ -254,6 +294,7 @@ int main(void)
     tcase_add_test(tcase, sizes_around_the_largest_bitmap);
     tcase_add_test(tcase, sizes_around_the_largest_class);
     tcase_add_test(tcase, slots_straddle_words_of_the_bitmap);
+    tcase_add_test(tcase, every_range_of_typed_objects);
     tcase_add_test(tcase, every_range_of_small_objects);
     tcase_add_test(tcase, every_range_of_heap_objects);
     tcase_add_test(tcase, ranges_behind_a_full_window);

@@ -464,11 +464,12 @@ def whereabouts(heap, span):
         if span.start in held:
             return "the cache of thread %d%s" % (
                 int(mutator["tid"]), put_cache(cache, held.index(span.start), span))
-    central = heap.value["central"][span.span_class]
-    for name in ("partial", "full"):
-        for side in range(2):
-            if stack_holds(central[name][side], span):
-                return "the %s list of side %d" % (name, side)
+    central = heap.value["central"]
+    for i in range(central.type.range()[1] + 1):
+        for name in ("partial", "full"):
+            for side in range(2):
+                if stack_holds(central[i][name][side], span):
+                    return "the %s list of side %d" % (name, side)
     return "no list: being swept, or handed over"
 
 

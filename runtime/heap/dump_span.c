@@ -32,7 +32,7 @@ static bool stack_holds(const struct tri__stack *stack, const struct tri__span *
 }
 
 #define CACHED_SPANS (sizeof((struct tri__cache *)NULL)->spans / sizeof(struct tri__span *))
-#define LISTED_CLASSES (sizeof tri__heap.central / sizeof tri__heap.central[0])
+#define CENTRAL_LISTS (sizeof tri__heap.central / sizeof tri__heap.central[0])
 
 /* Which of the calling thread's runs is cut from the span; CACHED_SPANS: none. Others' caches are
  * found by tools that stop the program (tools/tricolor-gdb.py). */
@@ -59,27 +59,26 @@ static void put_own_cache(struct tri__print *out, const struct tri__span *span, 
                  (run->end - span->base) / span->slot_bytes - 1);
 }
 
-/* The list's name, NULL if it is in none. */
+/* NULL: it is in none of these. */
+static const char *list_among(const struct tri__central *central, const struct tri__span *span)
+{
+    if (stack_holds(&central->partial[0], span))
+        return "the partial list of side 0";
+    if (stack_holds(&central->partial[1], span))
+        return "the partial list of side 1";
+    if (stack_holds(&central->full[0], span))
+        return "the full list of side 0";
+    return stack_holds(&central->full[1], span) ? "the full list of side 1" : NULL;
+}
+
+/* All are searched: which one it should be in is not believed here. */
 static const char *list_of(const struct tri__span *span)
 {
-    static const char *const names[] = {
-        "the partial list of side 0",
-        "the partial list of side 1",
-        "the full list of side 0",
-        "the full list of side 1",
-    };
-    const struct tri__central *central = &tri__heap.central[span->span_class];
-    const struct tri__stack *stacks[] = {
-        &central->partial[0],
-        &central->partial[1],
-        &central->full[0],
-        &central->full[1],
-    };
+    const char *found = NULL;
 
-    for (unsigned i = 0; i < 4; i++)
-        if (stack_holds(stacks[i], span))
-            return names[i];
-    return NULL;
+    for (size_t i = 0; found == NULL && i < CENTRAL_LISTS; i++)
+        found = list_among(&tri__heap.central[i], span);
+    return found;
 }
 
 static void put_whereabouts(struct tri__print *out, const struct tri__span *span)
@@ -95,7 +94,7 @@ static void put_whereabouts(struct tri__print *out, const struct tri__span *span
         put_own_cache(out, span, number);
         return;
     }
-    list = span->span_class < LISTED_CLASSES ? list_of(span) : NULL;
+    list = list_of(span);
     tri__put(out, "%s", list != NULL ? list : "no list: another thread's cache, or being swept");
 }
 
