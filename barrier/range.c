@@ -52,11 +52,16 @@ _Noreturn static void leaves(const struct tri__range *range, const char *whose, 
 
 void tri__range_check_words(const struct tri__range *range)
 {
-    if (!is_whole(range->dst | range->src | range->bytes))
-        tri__fatal("%s: a range that is not made of whole words: dst %p, src %p, %zu bytes; give "
-                   "the barrier whole words at word addresses, or, for memory without pointers, "
-                   "leave it out",
-                   range->call, (void *)range->dst, (void *)range->src, range->bytes);
+    struct tri__ref ref;
+
+    if (is_whole(range->dst | range->src | range->bytes))
+        return;
+    if (tri__resolve(range->dst, &ref) && !tri__ref_is_leaf(&ref))
+        not_whole(range, "object", ref.base, tri__ref_limit(&ref) - ref.base, type_of(&ref));
+    tri__fatal("%s: a range that is not made of whole words: dst %p, src %p, %zu bytes; give "
+               "the barrier whole words at word addresses, or, for memory without pointers, "
+               "leave it out",
+               range->call, (void *)range->dst, (void *)range->src, range->bytes);
 }
 
 void tri__range_check_src(const struct tri__range *range)

@@ -583,6 +583,21 @@ START_TEST(retirement_takes_a_whole_cycle)
 }
 END_TEST
 
+/* A mark that was running when the type was retired may still meet it. */
+START_TEST(shutdown_ends_types_that_were_just_met)
+{
+    tri_type *type;
+
+    start_quiet();
+    type = build(&part_desc);
+    ck_assert_int_eq(tri_type_retire(type), 0);
+    tri__store_relaxed(&tri__built_of(type)->life, (uint8_t)TRI__TYPE_MET);
+    tri_shutdown();
+    ck_assert(tri_type_retired(type));
+    free(type);
+}
+END_TEST
+
 START_TEST(shutdown_ends_retired_types)
 {
     tri_type *tail = build(&part_desc), *type = build(&(tri_type_desc){.size = 8, .tail = tail});
@@ -768,6 +783,7 @@ int main(void)
     tcase_add_test(tcase, an_address_is_used_again);
     tcase_add_test(tcase, retirement_takes_a_whole_cycle);
     tcase_add_test(tcase, shutdown_ends_retired_types);
+    tcase_add_test(tcase, shutdown_ends_types_that_were_just_met);
     tcase_add_test(tcase, only_built_types_are_retired);
     tcase_add_test(tcase, retired_types_are_not_built_on);
     tcase_add_test(tcase, using_a_retired_type_is_fatal);

@@ -35,7 +35,8 @@
  *
  * Threads: an arena is used (tri_arena_alloc and so on, tri_arena_free) by one thread at a time,
  * different arenas by different threads at once. The values may be read and stored to by any thread
- * until the arena is freed. All functions attach the calling thread if need be, and are safepoints.
+ * until the arena is freed. All functions attach the calling thread if need be, and may be
+ * safepoints.
  * Not inside TRI_BLOCKING. */
 #ifndef TRICOLOR_ARENA_H
 #define TRICOLOR_ARENA_H

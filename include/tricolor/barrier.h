@@ -8,7 +8,8 @@
  * While one runs, the old and the new value go into the thread's buffer, which the marker drains.
  *
  * None of these is a safepoint: between the test and the store the collector cannot change phase
- * for this thread. All may be called by any thread, which they attach if need be. */
+ * for this thread. All may be called by any thread, which all but tri_init_store attach if
+ * need be. */
 #ifndef TRICOLOR_BARRIER_H
 #define TRICOLOR_BARRIER_H
 

@@ -51,7 +51,9 @@ TRI_BEGIN_DECLS
 /* The layout of one element: allocation tiles an array with it. A program may write a
  * descriptor by hand; it may leave slot_size, span_class and run_tag 0 (allocation is then a
  * call), and whatever its flags do not ask for. A descriptor never changes and lives as long as
- * the heap, but for those of type_build.h. Its size and the order of its fields belong to the library's ABI. */
+ * the heap, but for those of type_build.h; so a library that has types made by the macros must not
+ * be unloaded before tri_shutdown(). Its size and the order of its fields belong to the library's
+ * ABI. */
 typedef struct tri_type {
     /* Bytes of one element, of the fixed part if FLEX; a multiple of the word unless leaf. */
     size_t size;

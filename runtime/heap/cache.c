@@ -262,6 +262,13 @@ static struct tri__span *take_span(struct tri__cache *cache, unsigned number, co
     return take_span_slow(cache, number, type);
 }
 
+static void forget_run(struct tri__run *run)
+{
+    run->current = 0;
+    run->end = 0;
+    run->tag = NULL;
+}
+
 bool tri__cache_refill(struct tri__cache *cache, unsigned number, const tri_type *type)
 {
     struct tri__span *span = cache->spans[number];
@@ -276,8 +283,10 @@ bool tri__cache_refill(struct tri__cache *cache, unsigned number, const tri_type
                             &span->link);
         span = take_span(cache, number, type);
         hold(cache, number, span);
-        if (span == NULL)
+        if (span == NULL) {
+            forget_run(&cache->front.runs[number]); /* its tag would keep the next type out */
             return false;
+        }
     }
     return true;
 }
@@ -287,13 +296,6 @@ static uint32_t run_rest(const struct tri__run *run, const struct tri__span *spa
 {
     *first = (uint32_t)((run->current - span->base) / span->slot_bytes);
     return (uint32_t)((run->end - run->current) / span->slot_bytes);
-}
-
-static void forget_run(struct tri__run *run)
-{
-    run->current = 0;
-    run->end = 0;
-    run->tag = NULL;
 }
 
 /* Frees the slots that the run has not handed out. Only while no mark is running: a marker that has

@@ -78,12 +78,16 @@ static void review_watched_locked(void)
     }
 }
 
+/* What has met a type before it was watched, in a mark that was running when it was retired, does
+ * not count. */
 static void watch_requested_locked(void)
 {
     struct tri__built *built;
 
-    while ((built = pop_locked(&requested)) != NULL)
+    while ((built = pop_locked(&requested)) != NULL) {
+        tri__store_relaxed(&built->life, (uint8_t)TRI__TYPE_RETIRED);
         push_locked(&watched, built);
+    }
 }
 
 void tri__retired_types_review(void)

@@ -255,7 +255,8 @@ void tri__roots_scan(tri__buffer_take *take, void *argument)
     tri__rcu_lock();
     roots = current_table();
     for (size_t i = 0; i < roots->count; i++)
-        scan_root(&roots->roots[i], take, argument);
+        if (!is_removed(&roots->roots[i])) /* its type may be gone */
+            scan_root(&roots->roots[i], take, argument);
     tri__rcu_unlock();
 }
 
