@@ -8,6 +8,8 @@
 #include <tricolor.h>
 
 #include "capture.h"
+#include "heap/typed.h"
+#include "mutator/mutator.h"
 #include "suite.h"
 #include "type_shapes.h"
 
@@ -150,6 +152,37 @@ static void allocate_with_a_long_program(void)
     tri_alloc(&long_type);
 }
 
+/* Too large for a mask in the page's end, but its type is there. */
+typedef struct sparse {
+    long head;
+    void *second;
+    long rest[68];
+} sparse;
+TRI_TYPE(sparse, second);
+
+/* As if this thread had allocated much of it. */
+static void make_hot(const tri_type *type)
+{
+    struct tri__heat_table *heat = &tri__mutator_self()->writer.cache.heat;
+
+    for (int i = 0; i < 10000 && tri__typed_run(type) == 0; i++)
+        tri__typed_missed(heat, type);
+}
+
+static void allocate_small_typed(void)
+{
+    tri_init(NULL);
+    make_hot(&tri_type_scalar_first);
+    tri_new(scalar_first);
+}
+
+static void allocate_typed(void)
+{
+    tri_init(NULL);
+    make_hot(&tri_type_sparse);
+    tri_new(sparse);
+}
+
 static const struct wrong {
     void (*allocate)(void);
     const char *said[4];
@@ -181,6 +214,12 @@ static const struct wrong {
     {allocate_with_a_long_program,
      {"tricolor: a mask is not what its source says. Of 'long program' (size 4000000, ",
       "         0 wanted 10000000 ", "             has 00000000 ", "that was made of its program"}},
+    {allocate_small_typed,
+     {"tricolor: a layout is not what its type says. 48 bytes of 'scalar_first'", "typed object 0x",
+      "         0 wanted 01010100 ", "             has 00000000 "}},
+    {allocate_typed,
+     {"tricolor: a layout is not what its type says. 560 bytes of 'sparse'", "typed object 0x",
+      "         0 wanted 01000000 ", "             has 10000000 "}},
     {allocate_in_an_arena,
      {"tricolor: a layout is not what its type says. 2400 bytes of 'slice'",
       "bytes of arena 1 (live), in the chunk at 0x", "         0 wanted 10010010 01001001 ",

@@ -64,7 +64,7 @@ struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class
     return span;
 }
 
-/* Where the page has room for it, at its end, next to the colours: a marker has that line at hand. */
+/* Where the page has room, at its end next to the colours: a marker has that line at hand. */
 void tri__span_set_type(struct tri__span *span, const tri_type *type)
 {
     const struct tri__class_info *info = &tri__class_info[span->span_class];
@@ -74,10 +74,10 @@ void tri__span_set_type(struct tri__span *span, const tri_type *type)
     tri__store_relaxed(&span->type, type);
     if (info->bits_offset == 0)
         return;
+    type = tri__type_to_store(type);
     tri__store_relaxed(&in_page->type, type);
     tri__store_relaxed(&in_page->mask, type->size <= TRI__BITMAP_BYTES
-                                           ? tri__type_object_mask(tri__type_to_store(type),
-                                                                   type->size)
+                                           ? tri__type_object_mask(type, type->size)
                                            : 0);
 }
 
