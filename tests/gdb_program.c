@@ -38,11 +38,23 @@ static const tri_type tri_type_programmed = {.size = 100000 * sizeof(void *),
                                              .flags = TRI_TYPE_GC_PROGRAM,
                                              .cache = &program_cache};
 
+typedef struct number_first {
+    long number;
+    void *pointer;
+} number_first;
+TRI_TYPE(number_first, pointer);
+typedef struct pointer_first {
+    void *pointer;
+    long number;
+} pointer_first;
+TRI_TYPE(pointer_first, pointer);
+
 /* What the script asks for, by name. */
 node *single, *array;
 list *flexible;
 wide *with_byte_mask;
 void *leaf, *conservative, *nothing, *freed, *value, *lost, **by_program;
+pointer_first *hot;
 
 static int ends[2]; /* nothing ever comes through this pipe */
 
@@ -78,8 +90,19 @@ static void build_arenas(void)
     tri_arena_free(gone);
 }
 
+/* Two types of one size take turns, which makes one hot: it gets spans of its own. */
+static void heat(void)
+{
+    for (int i = 0; i < 20000; i++) {
+        tri_new(number_first);
+        hot = tri_new(pointer_first);
+    }
+    tri_store(&hot->pointer, hot);
+}
+
 static void build(void)
 {
+    heat();
     single = tri_new(node);
     tri_store(&single->left, tri_new(node));
     single->key = (long)single->left;
@@ -112,7 +135,8 @@ static void write_dumps(const char *path)
                              value,
                              lost,
                              (char *)value + 30000,
-                             by_program + 77001};
+                             by_program + 77001,
+                             hot};
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
@@ -120,6 +144,7 @@ static void write_dumps(const char *path)
     tri_dump_span(single, file);
     tri_dump_span(flexible, file);
     tri_dump_span(value, file);
+    tri_dump_span(hot, file);
     close(file);
 }
 

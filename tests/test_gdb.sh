@@ -46,9 +46,11 @@ tricolor object value
 tricolor object lost
 tricolor object (char *)value + 30000
 tricolor object by_program + 77001
+tricolor object hot
 tricolor span single
 tricolor span flexible
 tricolor span value
+tricolor span hot
 echo == rest\n
 tricolor heap
 tricolor threads
@@ -67,6 +69,7 @@ same()
     expect "$2" '^  in       the full list of side 0$'
     expect "$2" '^heap 0x[0-9a-f]*: [0-9]* GiB reserved, 4.0 MiB committed'
     expect "$2" '^  footer  *2  '
+    expect "$2" '^typed object 0x'
     expect "$2" '^  large  *2  '
     expect "$2" '  running  *idle  *-  *-$'
     expect "$2" '  blocked  *idle  *-  *-$'
