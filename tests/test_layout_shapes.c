@@ -243,23 +243,23 @@ END_TEST
 START_TEST(array_types_in_the_heap)
 {
     struct shape shape = shape_of(_i);
-    static tri_type array, pair, program;
+    static tri_type arrays[COUNTS], pairs[COUNTS], programs[COUNTS]; /* they outlive their objects */
 
     start_quiet();
     for (size_t c = 1; c < COUNTS; c++) {
+        tri_type *array = &arrays[c], *pair = &pairs[c], *program = &programs[c];
         size_t n = counts[c];
-        tri_type_field field = {.count = n, .type = shape.type}, two = {.count = 2, .type = &array};
+        tri_type_field field = {.count = n, .type = shape.type}, two = {.count = 2, .type = array};
 
         if (2 * n * shape.size / TRI_WORD > MOST_WORDS)
             continue;
-        build(&array, &(tri_type_desc){.size = n * shape.size, .fields = &field, .field_count = 1});
-        build(&pair,
-              &(tri_type_desc){.size = 2 * n * shape.size, .fields = &two, .field_count = 1});
-        build_of_program(&program, &shape, n);
-        expect_object(&shape, n, tri_alloc(&array));
-        expect_object(&shape, 2 * n, tri_alloc(&pair));
-        expect_object(&shape, n, tri_alloc(&program));
-        expect_object(&shape, 2 * n, tri_alloc_array(&program, 2));
+        build(array, &(tri_type_desc){.size = n * shape.size, .fields = &field, .field_count = 1});
+        build(pair, &(tri_type_desc){.size = 2 * n * shape.size, .fields = &two, .field_count = 1});
+        build_of_program(program, &shape, n);
+        expect_object(&shape, n, tri_alloc(array));
+        expect_object(&shape, 2 * n, tri_alloc(pair));
+        expect_object(&shape, n, tri_alloc(program));
+        expect_object(&shape, 2 * n, tri_alloc_array(program, 2));
     }
 }
 END_TEST

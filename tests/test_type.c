@@ -212,8 +212,8 @@ START_TEST(plain_descriptors_are_good_ones)
         ck_assert(type.ptr_bytes == 0 || tri__type_mask(&type) != NULL);
         plain[type.tail != NULL]++;
     }
-    ck_assert_uint_gt(plain[0], 100);
-    ck_assert_uint_gt(plain[1], 100);
+    ck_assert_uint_gt(plain[0], 30);
+    ck_assert_uint_gt(plain[1], 30); /* some 115 are to be expected, give or take 11 */
     ck_assert(tri__type_is_plain(&tri_type_vector)); /* flexible */
 }
 END_TEST

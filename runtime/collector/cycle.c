@@ -77,21 +77,11 @@ static void drain_full(void)
 }
 
 /* What the threads' buffers hold now, partly filled ones included. */
-static void drain_partial(void)
+static void drain_thread(struct tri__mutator *mutator, void *unused)
 {
-    struct tri__members *members;
-
-    tri__rcu_lock();
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
-
-        if (mutator == NULL)
-            continue;
-        drained += tri__buffer_drain_writer(&mutator->writer, tri__marker_take, &marker);
-        tri__marker_drain(&marker);
-    }
-    tri__rcu_unlock();
+    (void)unused;
+    drained += tri__buffer_drain_writer(&mutator->writer, tri__marker_take, &marker);
+    tri__marker_drain(&marker);
 }
 
 /* ---- marking ---- */
@@ -150,7 +140,7 @@ static void take_buffers(bool partial)
     tri__marker_enter(&marker);
     drain_full();
     if (partial)
-        drain_partial();
+        tri__registry_each(drain_thread, NULL);
     tri__marker_drain(&marker);
     tri__marker_leave(&marker);
     finish_work();
@@ -259,23 +249,19 @@ static void sweep_all(void)
 
 /* ---- the cycle ---- */
 
+static void add_assists(struct tri__mutator *mutator, void *count)
+{
+    *(uint64_t *)count += tri__load_relaxed(&mutator->assists);
+}
+
 static uint64_t count_assists(void)
 {
-    struct tri__members *members;
     struct tri__departed departed;
     uint64_t count;
 
     tri__departed_statistics(&departed);
     count = departed.assists;
-    tri__rcu_lock();
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
-
-        if (mutator != NULL)
-            count += tri__load_relaxed(&mutator->assists);
-    }
-    tri__rcu_unlock();
+    tri__registry_each(add_assists, &count);
     return count;
 }
 

@@ -5,12 +5,12 @@
 #include "heap/heap.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fatal.h"
 #include "base/os.h"
 #include "heap/typed.h"
+#include "layout/own_mask.h"
 
 static struct tri__cache *attach_too_early(void)
 {
@@ -86,7 +86,7 @@ static void free_own_layouts(void)
 
         if (tri__heap.page_class[page] != TRI__LARGE_SPAN || span->own == NULL)
             continue;
-        free(span->own);
+        tri__own_layout_free(span->own);
         span->own = NULL; /* its other pages come next */
     }
 }
@@ -147,7 +147,7 @@ void tri__span_free(struct tri__span *span)
         tri__fetch_sub_relaxed(&TRI__TYPE_STATE(span->type)->spans, 1);
     span->own = NULL;
     tri__span_delete(span); /* another thread's from now on */
-    free(own);
+    tri__own_layout_free(own);
     tri__page_heap_free(&tri__heap.pages, base, pages);
 }
 

@@ -5,7 +5,6 @@
  * one cycle; the memory is zeroed after that, outside all locks, in pieces with safepoints
  * between them. Until the type is stored a marker finds nothing to scan in it: all it could hold
  * is zero [inv.large.zeroing]. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "heap/cache.h"
@@ -42,7 +41,7 @@ static struct tri__span *take_laid_out(const tri_type *type, size_t pages, bool 
     if (span != NULL)
         span->own = own;
     else
-        free(own);
+        tri__own_layout_free(own);
     return span;
 }
 

@@ -26,22 +26,13 @@ const char *tri_delay_name(tri_delay_cause cause)
     return (unsigned)cause < TRI_DELAY_CAUSES ? names[cause] : NULL;
 }
 
-static void add_running(struct tri__departed *sum)
+static void add_running(struct tri__mutator *mutator, void *departed)
 {
-    struct tri__members *members;
+    struct tri__departed *sum = departed;
 
-    tri__rcu_lock();
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
-
-        if (mutator == NULL)
-            continue;
-        for (int cause = 0; cause < TRI_DELAY_CAUSES; cause++)
-            tri__histogram_merge(&sum->delays[cause], &mutator->delays[cause]);
-        sum->assists += tri__load_relaxed(&mutator->assists);
-    }
-    tri__rcu_unlock();
+    for (int cause = 0; cause < TRI_DELAY_CAUSES; cause++)
+        tri__histogram_merge(&sum->delays[cause], &mutator->delays[cause]);
+    sum->assists += tri__load_relaxed(&mutator->assists);
 }
 
 /* The fine buckets of the histogram, folded into powers of two. */
@@ -86,22 +77,18 @@ static void fill_cycles(tri_stats *stats)
     stats->barrier_entries = totals.drained;
 }
 
+static void add_unreported(struct tri__mutator *mutator, void *bytes)
+{
+    *(uint64_t *)bytes += tri__load_relaxed(&mutator->writer.cache.unreported);
+}
+
 /* Threads tell the heap now and then what they have taken. Too late for who looks at a small heap;
  * but in a sum that never falls it would be there twice or not at all while a thread is telling. */
 static uint64_t unreported_bytes(void)
 {
-    struct tri__members *members;
     uint64_t bytes = 0;
 
-    tri__rcu_lock();
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
-
-        if (mutator != NULL)
-            bytes += tri__load_relaxed(&mutator->writer.cache.unreported);
-    }
-    tri__rcu_unlock();
+    tri__registry_each(add_unreported, &bytes);
     return bytes;
 }
 
@@ -136,7 +123,7 @@ int tri_stats_get(tri_stats *stats)
     if (stats->size < FIRST_SIZE || stats->size > sizeof all)
         return -EINVAL;
     tri__departed_statistics(&sum);
-    add_running(&sum);
+    tri__registry_each(add_running, &sum);
     fill_cycles(&all);
     fill_heap(&all);
     fill_arenas(&all);

@@ -2,7 +2,7 @@
 /* Layouts for one object. */
 #include "layout/own_mask.h"
 
-#include <stdlib.h>
+#include "base/os.h"
 
 /* In 64-bit words, rounded up. */
 static size_t mask_length(const tri_type *type)
@@ -18,6 +18,17 @@ static void make_mask(tri_type *copy, const tri_type *type, uint64_t *mask)
     copy->cache = NULL;
 }
 
+/* Of at least that many bytes. */
+static struct tri__own_layout *map(size_t bytes)
+{
+    size_t page = tri__os_page_size(), whole = (bytes + page - 1) / page * page;
+    struct tri__own_layout *layout = tri__os_map(whole);
+
+    if (layout != NULL)
+        layout->bytes = whole;
+    return layout;
+}
+
 struct tri__own_layout *tri__own_layout_new(const tri_type *type)
 {
     static const tri_type none;
@@ -25,7 +36,7 @@ struct tri__own_layout *tri__own_layout_new(const tri_type *type)
     bool own = tri__type_wants_own_mask(type), own_tail = tri__type_wants_own_mask(tail);
     size_t length = own ? mask_length(type) : 0;
     size_t room = length + (own_tail ? mask_length(tail) : 0);
-    struct tri__own_layout *layout = malloc(sizeof *layout + room * sizeof layout->masks[0]);
+    struct tri__own_layout *layout = map(sizeof *layout + room * sizeof layout->masks[0]);
 
     if (layout == NULL)
         return NULL;
@@ -38,4 +49,10 @@ struct tri__own_layout *tri__own_layout_new(const tri_type *type)
     if (type->tail != NULL)
         layout->type.tail = &layout->tail;
     return layout;
+}
+
+void tri__own_layout_free(struct tri__own_layout *layout)
+{
+    if (layout != NULL)
+        tri__os_unmap(layout, layout->bytes);
 }

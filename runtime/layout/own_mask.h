@@ -10,6 +10,7 @@
 #include "layout/type.h"
 
 struct tri__own_layout {
+    size_t bytes;  /* of all this */
     tri_type type; /* what to walk the object by: flags, tail and gc_data differ from the type's */
     tri_type tail;
     uint64_t masks[];
@@ -22,7 +23,11 @@ static inline bool tri__own_layout_is_wanted(const tri_type *type)
            (type->tail != NULL && tri__type_wants_own_mask(type->tail));
 }
 
-/* NULL: no memory. To be given to free(). */
+/* NULL: no memory. Mapped, not malloc'd: only the span's descriptor points to it, which a leak checker
+ * does not look through. */
 struct tri__own_layout *tri__own_layout_new(const tri_type *type);
+
+/* NULL is fine. */
+void tri__own_layout_free(struct tri__own_layout *layout);
 
 #endif

@@ -302,56 +302,63 @@ static void await_answers(void)
     }
 }
 
+/* A walk over the mutators: how many of them it has dealt with. */
+struct walk {
+    uint64_t now;
+    size_t count;
+};
+
+static void ask_if_running(struct tri__mutator *mutator, void *argument)
+{
+    struct walk *walk = argument;
+
+    /* acq <- rel in become_blocked(): what it did before it blocked */
+    if (tri__load_seqcst(&mutator->state) == TRI__BLOCKED)
+        return;
+    ask(mutator, walk->now);
+    walk->count++;
+}
+
 static size_t ask_running(enum tri__request what, uint64_t now)
 {
-    struct tri__members *members;
-    size_t count = 0;
+    struct walk walk = {now, 0};
 
     tri__registry_lock();
     announce_locked(what);
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = members->mutators[i];
-
-        /* acq <- rel in become_blocked(): what it did before it blocked */
-        if (mutator == NULL || tri__load_seqcst(&mutator->state) == TRI__BLOCKED)
-            continue;
-        ask(mutator, now);
-        count++;
-    }
+    tri__registry_each(ask_if_running, &walk);
     tri__registry_unlock();
-    return count;
+    return walk.count;
 }
 
 /* Of those that were asked in this round. */
-static void find_slowest(struct tri__handshake_report *report, uint64_t asked)
+struct slowest {
+    struct tri__handshake_report *report;
+    uint64_t asked;
+};
+
+static void find_slowest(struct tri__mutator *mutator, void *argument)
 {
-    struct tri__members *members;
+    const struct slowest *slowest = argument;
+    struct tri__handshake_report *report = slowest->report;
 
-    tri__rcu_lock();
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
-
-        if (mutator == NULL || tri__load_relaxed(&mutator->asked) != asked ||
-            tri__load_relaxed(&mutator->latency) < report->slowest_ns)
-            continue;
-        report->slowest_ns = tri__load_relaxed(&mutator->latency);
-        report->slowest_tid = mutator->tid;
-    }
-    tri__rcu_unlock();
+    if (tri__load_relaxed(&mutator->asked) != slowest->asked ||
+        tri__load_relaxed(&mutator->latency) < report->slowest_ns)
+        return;
+    report->slowest_ns = tri__load_relaxed(&mutator->latency);
+    report->slowest_tid = mutator->tid;
 }
 
 void tri__handshake(enum tri__request what, struct tri__handshake_report *report)
 {
     uint64_t start = tri__os_now();
+    struct slowest slowest = {report, start};
 
     *report = (struct tri__handshake_report){0};
     begin_asking();
     report->mutators = ask_running(what, start);
     await_answers();
     report->ns = tri__os_now() - start;
-    find_slowest(report, start);
+    tri__registry_each(find_slowest, &slowest);
 }
 
 /* ---- threads that sleep ---- */
@@ -391,32 +398,24 @@ static bool needs_nothing(const struct tri__mutator *mutator)
             stage_of(tri__load_relaxed(&announced)) == TRI__BARRIER_SCANNED);
 }
 
-static size_t visit_sleepers(uint64_t now)
+static void visit_sleeper(struct tri__mutator *mutator, void *argument)
 {
-    struct tri__members *members;
-    size_t count = 0;
+    struct walk *walk = argument;
 
-    tri__rcu_lock();
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
-
-        if (mutator == NULL || needs_nothing(mutator))
-            continue;
-        if (!act_for(mutator))
-            ask(mutator, now); /* it has just woken up, and catches up by itself */
-        count++;
-    }
-    tri__rcu_unlock();
-    return count;
+    if (needs_nothing(mutator))
+        return;
+    if (!act_for(mutator))
+        ask(mutator, walk->now); /* it has just woken up, and catches up by itself */
+    walk->count++;
 }
 
 void tri__handshake_settle(struct tri__handshake_report *report)
 {
-    uint64_t start = tri__os_now();
+    struct walk walk = {tri__os_now(), 0};
 
     begin_asking();
-    report->asleep = visit_sleepers(start);
+    tri__registry_each(visit_sleeper, &walk);
     await_answers();
-    report->asleep_ns = tri__os_now() - start;
+    report->asleep = walk.count;
+    report->asleep_ns = tri__os_now() - walk.now;
 }

@@ -8,10 +8,16 @@
 
 #include "base/fatal.h"
 
+struct tri__members {
+    size_t count;
+    struct tri__rcu_head rcu;
+    struct tri__mutator *mutators[]; /* NULL: a gap */
+};
+
 struct tri__phase tri__phase;
 
 static struct tri__members nobody;
-/* atomic: release in replace_locked(), acquire in tri__registry_members() */
+/* atomic: release in replace_locked(), acquire in tri__registry_each() */
 static struct tri__members *members = &nobody;
 static size_t attached; /* atomic */
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -26,9 +32,19 @@ void tri__registry_unlock(void)
     pthread_mutex_unlock(&registry_lock);
 }
 
-struct tri__members *tri__registry_members(void)
+void tri__registry_each(void (*visit)(struct tri__mutator *mutator, void *argument), void *argument)
 {
-    return tri__load_acquire(&members); /* acq <- rel in replace_locked() */
+    struct tri__members *now;
+
+    tri__rcu_lock();
+    now = tri__load_acquire(&members); /* acq <- rel in replace_locked() */
+    for (size_t i = 0; i < now->count; i++) {
+        struct tri__mutator *mutator = tri__load_relaxed(&now->mutators[i]);
+
+        if (mutator != NULL)
+            visit(mutator, argument);
+    }
+    tri__rcu_unlock();
 }
 
 size_t tri__registry_size(void)
@@ -45,7 +61,7 @@ static void replace_locked(struct tri__members *fresh)
 {
     struct tri__members *old = members;
 
-    tri__store_release(&members, fresh); /* rel -> acq in tri__registry_members() */
+    tri__store_release(&members, fresh); /* rel -> acq in tri__registry_each() */
     if (old != &nobody)
         tri__rcu_call(&old->rcu, free_members);
 }

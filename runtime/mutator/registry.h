@@ -12,12 +12,6 @@
 
 #include "mutator/mutator.h"
 
-struct tri__members {
-    size_t count;
-    struct tri__rcu_head rcu;
-    struct tri__mutator *mutators[];
-};
-
 struct tri__phase {
     uint8_t barrier; /* enum tri__barrier_state of a thread that attaches now */
     struct tri__cache_phase cache;
@@ -35,9 +29,9 @@ extern struct tri__phase tri__phase;
 int tri__registry_enter_locked(struct tri__mutator *mutator);
 void tri__registry_remove_locked(struct tri__mutator *mutator);
 
-/* The table as it stands: valid until tri__rcu_unlock(), or while the lock is held. Never
- * NULL; entries may be NULL. */
-struct tri__members *tri__registry_members(void);
+/* Visits every member of the table as it stands, under RCU: their blocks stay mapped meanwhile.
+ * Threads that leave at the same moment may be visited still; with the lock held, none leaves. */
+void tri__registry_each(void (*visit)(struct tri__mutator *mutator, void *argument), void *argument);
 
 /* Members, gaps not counted. A recent value. */
 size_t tri__registry_size(void);

@@ -45,14 +45,24 @@ static uintptr_t read_word(uintptr_t address)
     return *(const volatile uintptr_t *)address;
 }
 
-static void scan_words(struct tri__mutator *mutator, uintptr_t low, uintptr_t high)
+void tri__stack_words(uintptr_t low, uintptr_t high, tri__buffer_take *take, void *argument)
 {
     for (uintptr_t at = low; at < high; at += TRI_WORD) {
         uintptr_t word = read_word(at);
 
         if (tri__in_heap(word))
-            tri__buffer_push(&mutator->writer, word);
+            take(word, argument);
     }
+}
+
+void tri__stack_shade(uintptr_t word, void *mutator)
+{
+    tri__buffer_push(&((struct tri__mutator *)mutator)->writer, word);
+}
+
+static void scan_words(struct tri__mutator *mutator, uintptr_t low, uintptr_t high)
+{
+    tri__stack_words(low, high, tri__stack_shade, mutator);
 }
 
 /* The stack proper: also follows words into frames that a sanitizer moved
@@ -88,16 +98,6 @@ void tri__stack_save(struct tri__registers *registers, uintptr_t low, uintptr_t 
 {
     for (unsigned i = 0; i < TRI__SAVED_FRAME && low + i * TRI_WORD < high; i++)
         registers->frame[i] = read_word(low + i * TRI_WORD);
-}
-
-void tri__stack_words(uintptr_t low, uintptr_t high, tri__buffer_take *take, void *argument)
-{
-    for (uintptr_t at = low; at < high; at += TRI_WORD) {
-        uintptr_t word = read_word(at);
-
-        if (tri__in_heap(word))
-            take(word, argument);
-    }
 }
 
 void tri__stack_scan_claimed(struct tri__mutator *mutator)

@@ -10,12 +10,15 @@
 /* Shades what the calling thread's stack and registers hold. */
 void tri__stack_scan_own(struct tri__mutator *self);
 
-/* Keeps what lies at and just above `low`, the frame of a function
- * that is about to return, for a later scan. Nothing at or above `high` is read. */
+/* Keeps what lies at and just above `low`, the frame of a function that is about to return, for a
+ * later scan. Nothing at or above `high` is read. */
 void tri__stack_save(struct tri__registers *registers, uintptr_t low, uintptr_t high);
 
 /* Gives every word of [low, high) that lies in the heap's range to `take`. */
 void tri__stack_words(uintptr_t low, uintptr_t high, tri__buffer_take *take, void *argument);
+
+/* Such a `take`: shades a word for a mutator. Whoever acts for it. */
+void tri__stack_shade(uintptr_t word, void *mutator);
 
 /* Shades what a claimed mutator's stack and registers held when it
  * entered TRI_BLOCKING. Collector. */

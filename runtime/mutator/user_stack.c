@@ -94,11 +94,6 @@ static void scan(const tri_stack *stack, tri__buffer_take *take, void *argument)
     tri__stack_words(stack->pointer, stack->high, take, argument);
 }
 
-static void push(uintptr_t word, void *mutator)
-{
-    tri__buffer_push(&((struct tri__mutator *)mutator)->writer, word);
-}
-
 /* Grey words must not come to a black thread: [inv.stack.left]. */
 static void shade_entered(struct tri__mutator *self, tri_stack *stack)
 {
@@ -106,7 +101,7 @@ static void shade_entered(struct tri__mutator *self, tri_stack *stack)
 
     if (self->writer.cache.front.barrier != TRI__BARRIER_SCANNED || stack->scanned == now)
         return;
-    scan(stack, push, self);
+    scan(stack, tri__stack_shade, self);
     stack->scanned = now;
 }
 
@@ -217,19 +212,9 @@ static void scan_registered(struct tri__stack_entry *link, void *taker)
     scan_if_left(stack_of(link), taker);
 }
 
-static void scan_natives(const struct taker *taker)
+static void scan_native(struct tri__mutator *mutator, void *taker)
 {
-    struct tri__members *members;
-
-    tri__rcu_lock();
-    members = tri__registry_members();
-    for (size_t i = 0; i < members->count; i++) {
-        struct tri__mutator *mutator = tri__load_relaxed(&members->mutators[i]);
-
-        if (mutator != NULL)
-            scan_if_left(&mutator->native, taker);
-    }
-    tri__rcu_unlock();
+    scan_if_left(&mutator->native, taker);
 }
 
 void tri__user_stacks_scan(tri__buffer_take *take, void *argument)
@@ -237,7 +222,7 @@ void tri__user_stacks_scan(tri__buffer_take *take, void *argument)
     struct taker taker = {take, argument};
 
     tri__pool_each(&pool, scan_registered, &taker);
-    scan_natives(&taker);
+    tri__registry_each(scan_native, &taker);
 }
 
 void tri__user_stacks_release(void)
