@@ -137,7 +137,7 @@ START_TEST(queue_stays_low)
 {
     kv_list list = kv_list_empty();
     start_heap();
-    for (unsigned i = 0; i < 100000; i++) {
+    for (unsigned i = 0; i < 20000; i++) {
         ck_assert(kv_list_push(&list, KV_RIGHT, kv_string_from_integer(i)));
         if (i >= 10)
             ck_assert_uint_eq(number_of(kv_list_pop(&list, KV_LEFT)), i - 10);
@@ -501,7 +501,7 @@ END_TEST
 START_TEST(doubles_read_back)
 {
     struct random random = random_of(seed, 4);
-    for (unsigned i = 0; i < 100000; i++) {
+    for (unsigned i = 0; i < 20000; i++) {
         union {
             uint64_t bits;
             double number;
