@@ -22,9 +22,10 @@
 #include "collector/pace.h"
 #include "collector/work.h"
 #include "heap/double_check.h"
+#include "heap/typed.h"
 #include "inspect/inspect.h"
-#include "mutator/arena.h"
 #include "layout/type_retire.h"
+#include "mutator/arena.h"
 #include "mutator/attach.h"
 #include "mutator/handshake.h"
 #include "mutator/registry.h"
@@ -153,7 +154,7 @@ static int init_locked(const tri_config *config)
     error = start_floors(&options);
     initialized = error == 0;
     if (initialized)
-        tri__retired_types_open();
+        tri__retired_types_open(tri__typed_withdraw);
     return error;
 }
 

@@ -49,6 +49,7 @@ unit_tests += %D%/test_span
 unit_tests += %D%/test_type
 unit_tests += %D%/test_type_build
 unit_tests += %D%/test_type_macros
+unit_tests += %D%/test_type_retire
 unit_tests += %D%/test_typed
 unit_tests += %D%/test_user_stack
 

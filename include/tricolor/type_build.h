@@ -10,8 +10,8 @@
  *     int error = tri_type_build(type, &(tri_type_desc){.name = "frame", .size = 152,
  *                                                       .fields = fields, .field_count = 2});
  *
- * A type built this way is as good as one made by a macro, but gets no spans of its own: objects above
- * 512 bytes are allocated by a call, and so are those of several types of one size in turn. */
+ * A type built this way is as good as one made by a macro. (Allocation reads *type: at an address
+ * that is a multiple of 64 it is one cache line, as those of the macros are.) */
 #ifndef TRICOLOR_TYPE_BUILD_H
 #define TRICOLOR_TYPE_BUILD_H
 
@@ -69,7 +69,8 @@ TRI_API int tri_type_build(tri_type *out, const tri_type_desc *desc);
  * be used on, and are collected as any others.
  * Nothing waits here: each cycle looks whether it has met the type. *type belongs to the library
  * until tri_type_retired() says that it is over. That takes a whole cycle in which nothing refers
- * to it, and the beginning of the next one.
+ * to it, and the beginning of the next one. Objects of a type that was allocated often may lie in
+ * memory set aside for it, which refers to it as long as one of them is there.
  * 0; -EINVAL if it is no type that tri_type_build() has made; -EALREADY if it is retired already.
  * Any thread; no safepoint. */
 TRI_API int tri_type_retire(tri_type *type);

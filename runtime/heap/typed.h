@@ -84,7 +84,7 @@ static inline uint32_t tri__typed_spans(const tri_type *type)
 }
 
 /* The type shall get no more spans: takes its index away. Not for long if the program goes on to
- * allocate it. */
+ * allocate it, which it must not once it has retired it. */
 void tri__typed_withdraw(const tri_type *type);
 
 /* No type is hot and none has spans: the heap is about to be released, with no thread in it. */

@@ -156,13 +156,18 @@ static size_t words_for(size_t bytes)
     return bytes / sizeof(uint64_t) + (bytes % sizeof(uint64_t) != 0);
 }
 
+/* Whole lines: the state has one of its own. */
 static struct tri__built *built_new(size_t data_words, const char *name)
 {
-    size_t name_bytes = name != NULL ? strlen(name) + 1 : 0;
+    size_t name_bytes = name != NULL ? strlen(name) + 1 : 0, line = _Alignof(struct tri__built);
     size_t words = data_words + words_for(name_bytes);
-    struct tri__built *built = calloc(1, sizeof *built + words * sizeof built->words[0]);
+    size_t bytes = sizeof(struct tri__built) + words * sizeof(uint64_t);
+    struct tri__built *built = aligned_alloc(line, (bytes + line - 1) & ~(line - 1));
 
-    if (built != NULL && name != NULL)
+    if (built == NULL)
+        return NULL;
+    memset(built, 0, bytes);
+    if (name != NULL)
         memcpy(built->words + data_words, name, name_bytes);
     return built;
 }
@@ -198,30 +203,28 @@ static void lay_out_fields(struct tri__built *built, tri_type *type, const tri_t
     type->gc_data = built->words;
 }
 
-/* For inline allocation, as the macros do. A flexible type has no slot of its own. */
+/* For inline allocation and spans of its own, as the macros do: the slot is what it takes there, the
+ * span class what it takes among other types, with a footer then if need be. A flexible type has
+ * neither. */
 static void choose_slot(tri_type *type, const tri_type *self)
 {
     bool leaf = type->ptr_bytes == 0;
-    size_t most = leaf ? TRI__SMALL_MAX : TRI__SMALL_MAX - TRI__FOOTER_BYTES;
-    size_t bytes = leaf || type->size <= TRI__BITMAP_BYTES ? type->size
+    size_t mixed = leaf || type->size <= TRI__BITMAP_BYTES ? type->size
                                                            : type->size + TRI__FOOTER_BYTES;
-    unsigned size_class;
 
-    if (type->tail != NULL || type->size > most)
+    if (type->tail != NULL || type->size > TRI__SMALL_MAX)
         return;
-    size_class = TRI__SIZE_CLASS(bytes);
-    type->slot_size = (uint16_t)TRI__SIZE_CLASS_BYTES(size_class);
-    type->span_class = (uint8_t)TRI__SPAN_CLASS(size_class, leaf);
-    if (leaf)
-        type->run_tag = &tri_type_bytes;
-    else if (type->size <= TRI__BITMAP_BYTES)
-        type->run_tag = self;
+    type->slot_size = (uint16_t)TRI__SIZE_CLASS_BYTES(TRI__SIZE_CLASS(type->size));
+    if (mixed <= TRI__SMALL_MAX)
+        type->span_class = (uint8_t)TRI__SPAN_CLASS(TRI__SIZE_CLASS(mixed), leaf);
+    type->run_tag = leaf ? &tri_type_bytes : self;
+    type->stateful = !leaf;
 }
 
 static tri_type describe(struct tri__built *built, const tri_type_desc *desc,
                          const struct plan *plan)
 {
-    tri_type type = {.size = desc->size, .flags = TRI_TYPE_BUILT, .cache = &built->mask};
+    tri_type type = {.size = desc->size, .flags = TRI_TYPE_BUILT, .cache = &built->state.mask};
 
     if (desc->program.code != NULL)
         lay_out_program(built, &type, desc, plan);
@@ -268,9 +271,12 @@ void tri__built_free(struct tri__built *built)
 {
     tri_type *type = built->type;
 
+    TRI__ASSERT(tri__load_relaxed(&built->state.spans) == 0); /* [inv.type.retire] */
+    TRI__ASSERT(tri__load_relaxed(&built->state.run_offset) == 0);
     if (built->tail != NULL)
         tri__fetch_sub_relaxed(&built->tail->holders, 1);
-    free(built->mask);
+    free(built->state.mask);
     free(built);
+    type->stateful = 0; /* who allocates with it all the same gets to tri__type_check_use() */
     tri__store_release(&type->cache, (void **)NULL); /* rel -> acq in tri_type_retired() */
 }

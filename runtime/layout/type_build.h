@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands behind a type of tri_type_build(): one block with its mask or program, and its name.
+/* What stands behind a type of tri_type_build(): one block with its state, its mask or program, and
+ * its name.
  *
  * Owns: the block, from building until the type is gone.
  * See: docs/architecture.md "Types made at run time" */
@@ -18,23 +19,28 @@ enum tri__type_life {
 
 /* A type that is gone has no block: its cache field is NULL. */
 struct tri__built {
+    /* First: the type's cache field points here. All that allocates, files or sweeps reads it while
+     * the type is in use or has spans [inv.type.retire]. */
+    struct tri__type_state state;
+
     /* const after building */
     tri_type *type; /* the caller's; leads back here by its cache field */
     tri_gc_program program;
     struct tri__built *tail; /* the type's tail, if that was built, too */
 
     /* atomic */
-    void *mask;       /* bits made of the program; NULL: none yet */
     uint32_t holders; /* built types whose tail this one is, and that are not gone */
     uint8_t life;     /* enum tri__type_life */
 
     struct tri__built *next; /* among retired types: [retire_lock] */
-    uint64_t words[];       /* mask or program, then the name */
+    uint64_t words[];        /* mask or program, then the name */
 };
+
+_Static_assert(offsetof(struct tri__built, state.mask) == 0, "tri__built_of() casts");
 
 static inline struct tri__built *tri__built_of(const tri_type *type)
 {
-    return (struct tri__built *)(void *)((char *)type->cache - offsetof(struct tri__built, mask));
+    return (struct tri__built *)(void *)type->cache;
 }
 
 /* Frees all that belongs to the type, and gives the descriptor back to the caller, who may free it

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Retired types: those that were asked for, those that are watched, those that are gone.
  *
- * Locks: retire_lock, a leaf.
+ * Locks: retire_lock; hot_lock is taken under it.
  * See: docs/architecture.md "Types made at run time" */
 #include "layout/type_retire.h"
 
@@ -15,7 +15,7 @@ static pthread_mutex_t retire_lock = PTHREAD_MUTEX_INITIALIZER;
 /* [retire_lock] */
 static struct tri__built *requested; /* since the last review */
 static struct tri__built *watched;   /* since an earlier one */
-static bool open;
+static void (*withdraw_spans)(const tri_type *type); /* NULL: there is no heap */
 
 bool tri__type_is_retired(const tri_type *type)
 {
@@ -55,11 +55,18 @@ static struct tri__built *pop_locked(struct tri__built **list)
     return built;
 }
 
-/* Not met since the last review, and no other type's tail. */
+/* Relaxed: no span has been given back since all answered H1, and what threads did before that
+ * happens before the review [inv.type.retire]. */
+static bool has_spans(const struct tri__built *built)
+{
+    return tri__load_relaxed(&built->state.spans) != 0 && !tri__fault(TRI__FAULT_FORGET_SPANS);
+}
+
+/* Not met since the last review, no other type's tail, and no span is its own. */
 static bool is_unused(const struct tri__built *built)
 {
     return tri__load_relaxed(&built->life) == TRI__TYPE_RETIRED &&
-           tri__load_relaxed(&built->holders) == 0;
+           tri__load_relaxed(&built->holders) == 0 && !has_spans(built);
 }
 
 /* A type that is kept is looked at again when the next cycle has marked. */
@@ -126,17 +133,17 @@ static void end_all_locked(void)
 
 static const char no_run; /* a tag that no run has */
 
-void tri__retired_types_open(void)
+void tri__retired_types_open(void (*withdraw)(const tri_type *type))
 {
     pthread_mutex_lock(&retire_lock);
-    open = true;
+    withdraw_spans = withdraw;
     pthread_mutex_unlock(&retire_lock);
 }
 
 void tri__retired_types_close(void)
 {
     pthread_mutex_lock(&retire_lock);
-    open = false;
+    withdraw_spans = NULL;
     review_watched_locked(); /* what was met in the last cycle is not any more */
     end_all_locked();
     pthread_mutex_unlock(&retire_lock);
@@ -151,7 +158,9 @@ static int retire_locked(tri_type *type)
     type->run_tag = &no_run; /* the slow path tells debug builds of further allocations */
     tri__store_relaxed(&tri__built_of(type)->life, (uint8_t)TRI__TYPE_RETIRED);
     push_locked(&requested, tri__built_of(type));
-    if (!open)
+    if (withdraw_spans != NULL)
+        withdraw_spans(type);
+    else
         end_all_locked();
     return 0;
 }
