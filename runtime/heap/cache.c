@@ -269,10 +269,26 @@ static void forget_run(struct tri__run *run)
     run->tag = NULL;
 }
 
+/* Is there a span to be had for the type's own run? What others have left over may be used up, but
+ * no fresh one is taken for a type that is not hot in this thread [inv.typed.bounded]. Such types
+ * are asked about for each object, so a look has to do: no clock, and no delay to be booked. */
+static bool may_have_typed(const struct tri__cache *cache, unsigned number, const tri_type *type)
+{
+    struct tri__central *central = &tri__heap.central[number];
+    uint8_t swept = cache->side, unswept = cache->side ^ 1;
+
+    return tri__typed_is_hot_here(&cache->heat, type) ||
+           !tri__stack_is_empty(&central->partial[swept]) ||
+           (cache->sweeping && (!tri__stack_is_empty(&central->partial[unswept]) ||
+                                !tri__stack_is_empty(&central->full[unswept])));
+}
+
 bool tri__cache_refill(struct tri__cache *cache, unsigned number, const tri_type *type)
 {
     struct tri__span *span = cache->spans[number];
 
+    if (span == NULL && number >= TRI__SPAN_CLASSES && !may_have_typed(cache, number, type))
+        return false;
     /* The run became another type's. What it was stays until H4: slots of a cut run cannot be given
      * back while a mark is running. */
     if (span != NULL && !suits(span, type))

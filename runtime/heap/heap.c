@@ -91,13 +91,19 @@ static void free_own_layouts(void)
     }
 }
 
+/* What goes with objects and is not in their pages. Needs page table and descriptors. */
+static void forget_objects(void)
+{
+    free_own_layouts();
+    tri__typed_reset();
+}
+
 void tri__heap_release(void)
 {
     size_t pages = tri__heap.bytes >> TRI__PAGE_SHIFT;
 
     if (tri__heap.page_class != NULL && tri__heap.page_span != NULL)
-        free_own_layouts();
-    tri__typed_reset();
+        forget_objects();
     tri__page_heap_release(&tri__heap.pages);
     if (tri__heap.page_class != NULL)
         tri__os_unmap(tri__heap.page_class, pages);

@@ -119,6 +119,7 @@ static void forget_spans(void)
 {
     size_t pages = tri__page_heap_committed(&tri__heap.pages);
 
+    TRI__ASSERT(tri__heap.page_class != NULL && tri__heap.page_span != NULL); /* still there */
     for (size_t page = 0; page < pages; page++)
         if (tri__class_info[tri__heap.page_class[page]].kind == TRI__KIND_TYPED)
             tri__store_relaxed(&TRI__TYPE_STATE(tri__heap.page_span[page]->type)->spans, 0);

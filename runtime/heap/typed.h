@@ -87,7 +87,8 @@ static inline uint32_t tri__typed_spans(const tri_type *type)
  * allocate it, which it must not once it has retired it. */
 void tri__typed_withdraw(const tri_type *type);
 
-/* No type is hot and none has spans: the heap is about to be released, with no thread in it. */
+/* No type is hot and none has spans: the heap is about to be released, with no thread in it. Before
+ * page table and descriptors are, which lead to the types. */
 void tri__typed_reset(void);
 
 #endif
