@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "collected.h"
+#include "hot.h"
 #include "layout/oracle.h"
 #include "phase.h"
 #include "random.h"
@@ -40,6 +41,24 @@ typedef struct wide {
 } wide;
 TRI_TYPE(wide, first, last);
 
+/* Hot types: by a mask in the page, by a type there, and by a type in the span's descriptor. */
+typedef struct hot_part {
+    part part;
+} hot_part;
+TRI_TYPE(hot_part, part.a, part.b, part.c, part.d);
+
+typedef struct hot_wide {
+    wide wide;
+} hot_wide;
+TRI_TYPE(hot_wide, wide.first, wide.last);
+
+typedef struct hot_row {
+    uintptr_t count;
+    void *pointers[600];
+    uintptr_t rest[25];
+} hot_row;
+TRI_TYPE(hot_row, pointers);
+
 static tri_arena *arena;
 TRI_ROOT static void *variables[70];
 static part registered[20];
@@ -51,16 +70,23 @@ struct subject {
     const tri_type *type;
 };
 
-#define SUBJECTS 17
+#define SUBJECTS 20
 static struct subject subjects[SUBJECTS];
 
 /* Those that tests of one kind of memory use. */
-enum { BITMAP = 1, FOOTER = 2, LARGE = 3, LEAF = 6, POINTERS = 9, VARIABLES = 12, ARENA = 14 };
+enum { BITMAP = 1, FOOTER = 2, LARGE = 3, LEAF = 6, POINTERS = 9, VARIABLES = 12, ARENA = 14, TYPED = 17 };
 
 static inline void add(unsigned i, void *base, size_t bytes, const tri_type *type)
 {
     ck_assert_ptr_nonnull(base);
     subjects[i] = (struct subject){base, bytes / TRI_WORD, type};
+}
+
+static inline void add_hot(unsigned i, const tri_type *type)
+{
+    warm(type);
+    add(i, tri_alloc(type), type->size, type);
+    ck_assert(is_typed(subjects[i].base));
 }
 
 static inline void make_subjects(void)
@@ -86,6 +112,9 @@ static inline void make_subjects(void)
     add(15, tri_arena_alloc_flex(arena, &tri_type_list, 9), sizeof(list) + 9 * sizeof(part),
         &tri_type_list);
     add(16, tri_arena_alloc_array(arena, &tri_type_ptr, 3000), 24000, &tri_type_ptr);
+    add_hot(TYPED, &tri_type_hot_part);
+    add_hot(18, &tri_type_hot_wide);
+    add_hot(19, &tri_type_hot_row);
 }
 
 /* Every word tells where it is. Values need not be pointers: buffers are not filtered. */

@@ -162,7 +162,8 @@ static void check_elements(struct subject *s)
 
 START_TEST(arrays_of_elements)
 {
-    static const int arrays[] = {0, BITMAP, FOOTER, LARGE, 5, 7, POINTERS, 11, VARIABLES, ARENA, 16};
+    static const int arrays[] = {0,  BITMAP,    FOOTER, LARGE, 5,     7, POINTERS,
+                                 11, VARIABLES, ARENA,  16,    TYPED, 19};
     start_in((enum tri__barrier_state)_i);
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         number_words(&subjects[arrays[i]], 1);

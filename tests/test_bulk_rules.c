@@ -74,6 +74,18 @@ static void over_the_end_of_leaf_bytes(void)
     tri_memcpy(leaf + 5, source, tri_object_size(leaf) - 4);
 }
 
+static void over_the_end_of_a_hot_type(void)
+{
+    char *hot = (char *)subjects[TYPED].base;
+
+    tri_memclr(hot, tri_object_size(hot) + 8);
+}
+
+static void misaligned_in_a_hot_type(void)
+{
+    tri_memcpy((char *)subjects[TYPED].base + 4, source, 16);
+}
+
 static void into_the_footer(void)
 {
     tri_memclr(footed, tri_object_size(footed) + 8);
@@ -240,6 +252,8 @@ static const struct {
     {over_the_end_typed, "tri_memclr", LEAVES, "type part", MARKING},
     {over_the_end_from_inside, "tri_memcpy", LEAVES, "type not recorded", MARKING},
     {over_the_end_of_leaf_bytes, "tri_memcpy", LEAVES, "type bytes", MARKING},
+    {over_the_end_of_a_hot_type, "tri_memclr", LEAVES, "type hot_part", MARKING},
+    {misaligned_in_a_hot_type, "tri_memcpy", WORDS, "type hot_part", MARKING},
     {into_the_footer, "tri_memclr", LEAVES, "type part", MARKING},
     {from_the_footer, "tri_memclr", LEAVES, "type part", MARKING},
     {over_the_end_of_a_root, "tri_memclr", LEAVES_ROOT, "type part", MARKING},

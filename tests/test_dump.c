@@ -11,6 +11,7 @@
 #include "collected.h"
 #include "heap/arena_chunk.h"
 #include "heap/dump.h"
+#include "hot.h"
 #include "layout/dump.h"
 #include "suite.h"
 
@@ -25,6 +26,12 @@ typedef struct list {
     node *items[];
 } list;
 TRI_FLEX_TYPE(list, items);
+
+typedef struct board { /* no mask of it is in its page */
+    node *pieces[95];
+    long moves;
+} board;
+TRI_TYPE(board, pieces);
 
 static char text[16384];
 
@@ -195,6 +202,27 @@ START_TEST(arena_objects)
 }
 END_TEST
 
+START_TEST(typed_object)
+{
+    start_quiet();
+    tri_thread_attach();
+    warm(&tri_type_node);
+    node *n = tri_new(node), *other = tri_new(node);
+    tri_store(&n->right, other);
+    n->key = (long)address_of(&other->right);
+    dump(tri_dump_object, &n->key);
+    expect("typed object %#zx: 32 bytes in a slot of 32, white; slot 0 of span %#zx\n"
+           "  type     'node' (size 24, pointers in the first 16 bytes)\n"
+           "  layout   1100\n"
+           "         0 * 0x0000000000000000\n"
+           "         1 * 0x%016zx  -> typed object %#zx + 0 (32 bytes)\n"
+           "  >      2 . 0x%016zx  ~> typed object %#zx + 8 (32 bytes)\n"
+           "         3 . 0x0000000000000000\n",
+           address_of(n), address_of(n), address_of(other), address_of(other),
+           address_of(&other->right), address_of(other));
+}
+END_TEST
+
 /* What was overwritten is told, not followed. */
 START_TEST(a_broken_footer)
 {
@@ -290,6 +318,25 @@ START_TEST(large_span)
 }
 END_TEST
 
+START_TEST(typed_span)
+{
+    start_quiet();
+    tri_thread_attach();
+    warm(&tri_type_board);
+    board *b = tri_new(board);
+    tri_new(board);
+    dump(tri_dump_span, &b->pieces[50]);
+    expect("typed span %#zx: span class %u, 1 page, descriptor %p\n"
+           "  slots    10 of 768 bytes: 0 free, 10 white, 0 black; the next run from 10 on\n"
+           "  type     'board' (size 768, pointers in the first 760 bytes)\n"
+           "  memory   free slots read zero\n"
+           "  in       the calling thread's cache, which has slots 2 to 9 to hand out yet\n"
+           "  colours  . free, o white, # black\n"
+           "       0  oooooooo oo\n",
+           address_of(b), tri__typed_class(&tri_type_board), (void *)tri__span_at(address_of(b)));
+}
+END_TEST
+
 /* ---- iterators ---- */
 
 static void dump_iterator(const void *it, int fd)
@@ -351,12 +398,14 @@ int main(void)
     tcase_add_test(tests, leaf_object);
     tcase_add_test(tests, addresses_of_nothing);
     tcase_add_test(tests, arena_objects);
+    tcase_add_test(tests, typed_object);
     tcase_add_test(tests, a_broken_footer);
     tcase_add_test(tests, a_closed_descriptor);
     tcase_add_test(tests, bitmap_span);
     tcase_add_test(tests, a_span_after_a_collection);
     tcase_add_test(tests, spans_of_all_colours);
     tcase_add_test(tests, large_span);
+    tcase_add_test(tests, typed_span);
     tcase_add_test(tests, iterators);
     tcase_add_test(tests, an_iterator_with_much_left);
     suite_add_tcase(suite, tests);

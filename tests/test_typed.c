@@ -6,11 +6,10 @@
 #include <stdlib.h>
 
 #include "collected.h"
-#include "heap/cache.h"
 #include "heap/object.h"
+#include "hot.h"
 #include "layout/oracle.h"
 #include "layout/type_pointers.h"
-#include "mutator/mutator.h"
 #include "suite.h"
 
 /* Two types for a size class, which differ in their layout. */
@@ -46,37 +45,10 @@ static const tri_type *const pairs[][2] = {
 };
 #define PAIRS ((int)(sizeof pairs / sizeof *pairs))
 
-static struct tri__cache *own_cache(void)
-{
-    return &tri__mutator_self()->writer.cache;
-}
-
-static bool is_typed(const void *p)
-{
-    return tri__span_is_typed(tri__span_at((uintptr_t)p));
-}
-
-static size_t typed_span_bytes(const tri_type *type)
-{
-    return tri__class_info[tri__typed_class(type)].pages * TRI__PAGE_BYTES;
-}
-
 static void *checked(void *p)
 {
     ck_assert_ptr_nonnull(p);
     return p;
-}
-
-/* Hot, and hot in this thread, without waiting for a mixture that makes it so. */
-static void warm(const tri_type *type)
-{
-    struct tri__heat_table *heat = &own_cache()->heat;
-    size_t most = typed_span_bytes(type) / type->slot_size;
-    for (size_t i = 0;
-         i <= most && (tri__typed_run(type) == 0 || !tri__typed_is_hot_here(heat, type)); i++)
-        tri__typed_missed(heat, type);
-    ck_assert_uint_ne(tri__typed_run(type), 0);
-    ck_assert(tri__typed_is_hot_here(heat, type));
 }
 
 static void warm_pair(const tri_type *a, const tri_type *b)
