@@ -177,6 +177,69 @@ START_TEST(nulls_between)
 }
 END_TEST
 
+/* ---- what is left of a list when its NULLs are left out, in any order ---- */
+
+#define MOST_VALUES 11
+
+static const struct {
+    size_t count;
+    uintptr_t values[MOST_VALUES];
+} lists[] = {
+    {0, {0}},
+    {1, {4}},
+    {1, {0}},
+    {2, {0, 4}},
+    {2, {4, 0}},
+    {4, {0, 0, 0, 4}},
+    {4, {4, 0, 0, 0}},
+    {5, {0, 0, 0, 4, 0}},
+    {2, {5, 12}},
+    {3, {0, 5, 12}},
+    {3, {5, 0, 12}},
+    {3, {5, 12, 0}},
+    {5, {0, 5, 0, 12, 0}},
+    {11, {1, 5, 5, 0, 0, 0, 12, 0, 121, 5, 0}},
+};
+#define LISTS ((int)(sizeof lists / sizeof lists[0]))
+
+static size_t add_values(uintptr_t *to, size_t count, int which)
+{
+    for (size_t i = 0; i < lists[which].count; i++)
+        if (lists[which].values[i] != 0)
+            to[count++] = lists[which].values[i];
+    return count;
+}
+
+/* At both ends of an object: as old values, as new ones, and as both, of all lists so long. */
+static void check_list(struct subject *s, size_t from, int which)
+{
+    size_t n = lists[which].count, bytes = n * TRI_WORD;
+    uintptr_t expected[2 * MOST_VALUES], *dst = s->base + from;
+
+    memset(s->base, 0, s->words * TRI_WORD);
+    tri_bulk_barrier_pre_write_src_only(dst, lists[which].values, bytes);
+    check_entries(expected, add_values(expected, 0, which));
+    tri_bulk_barrier_pre_write(dst, lists[which].values, bytes);
+    check_entries(expected, add_values(expected, 0, which));
+    memcpy(dst, lists[which].values, bytes);
+    tri_bulk_barrier_pre_write(dst, NULL, bytes);
+    check_entries(expected, add_values(expected, 0, which));
+    for (int other = 0; other < LISTS; other++)
+        if (lists[other].count == n) {
+            tri_bulk_barrier_pre_write(dst, lists[other].values, bytes);
+            check_entries(expected, add_values(expected, add_values(expected, 0, which), other));
+        }
+}
+
+START_TEST(lists_without_their_nulls)
+{
+    struct subject *s = &subjects[POINTERS];
+    start_in(TRI__BARRIER_SCANNED);
+    check_list(s, 0, _i);
+    check_list(s, s->words - lists[_i].count, _i);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("bulk");
@@ -195,6 +258,7 @@ int main(int argc, char **argv)
 
     tcase_add_test(buffers, borders_of_buffers);
     tcase_add_test(buffers, nulls_between);
+    tcase_add_loop_test(buffers, lists_without_their_nulls, 0, LISTS);
     tcase_set_timeout(buffers, 20);
     suite_add_tcase(suite, buffers);
     return run_suite(suite);

@@ -327,6 +327,32 @@ START_TEST(a_stale_index_is_harmless)
 }
 END_TEST
 
+/* A run that the thread could not refill, because it makes too few of the type now, is nobody's: its
+ * tag would keep the next type that gets the index out of this thread for ever. */
+START_TEST(a_run_without_a_span_forgets_its_type)
+{
+    const tri_type *old = &tri_type_front_32, *new = &tri_type_back_32;
+    struct tri__run *run;
+    unsigned number;
+    start_quiet();
+    warm(old);
+    ck_assert(is_typed(checked(tri_alloc(old))));
+    number = tri__typed_run(old);
+    run = &own_cache()->front.runs[number];
+    while (run->current < run->end)
+        checked(tri_alloc(old));
+    for (int i = 0; i < 40; i++)
+        tri__heat_cool(&own_cache()->heat); /* no fresh span for it */
+    ck_assert(!is_typed(checked(tri_alloc(old))));
+    ck_assert_ptr_null(run->tag);
+    ck_assert_uint_eq(run->end, 0);
+    tri__typed_withdraw(old);
+    warm(new);
+    ck_assert_uint_eq(tri__typed_run(new), number);
+    check_object(new, checked(tri_alloc(new)));
+}
+END_TEST
+
 /* ---- out of memory ---- */
 
 START_TEST(out_of_memory)
@@ -421,6 +447,7 @@ int main(void)
     tcase_add_test(cold, a_cold_type_loses_its_index_and_its_spans);
     tcase_add_test(cold, an_index_passes_from_type_to_type);
     tcase_add_test(cold, a_stale_index_is_harmless);
+    tcase_add_test(cold, a_run_without_a_span_forgets_its_type);
     suite_add_tcase(suite, cold);
 
     tcase_add_test(long_ones, out_of_memory);
