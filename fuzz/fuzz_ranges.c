@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Types, objects and ranges of any kind: what the iterator finds, held against the layout oracle.
  *
- * The input is a list of steps: make a type, allocate an object, walk a range of one, walk a range
- * of memory that is no object. At the end all objects are walked again: none has changed its
- * neighbours' bits. */
+ * The input is a list of steps: make a type, with a program or a mask, make it hot, allocate an
+ * object or a value in an arena, walk a range of one, walk a range of memory that is no object. At
+ * the end all objects are walked again: none has changed its neighbours' bits. */
 #include "fuzz/fuzz.h"
+#include "heap/double_check.h"
 #include "tests/laid_out.h"
 
 #define RESERVE ((size_t)64 << 20)
@@ -14,49 +15,93 @@
 #define MOST_BYTES ((size_t)64 << 10) /* of an object */
 #define NO_OBJECT ((uintptr_t)0x700000001000)
 
+#define OWN_MASKS 2 /* types whose objects have masks of their own, and take long */
+
 struct world {
     struct layout layouts[TYPES];
     struct laid_out objects[OBJECTS];
-    size_t types, count;
+    size_t types, count, own_masks;
+    tri_arena *arena;
 };
+
+static void choose_plain(struct choices *choices, struct layout *layout)
+{
+    tri_type *type = &layout->type;
+
+    choose_layout(choices, layout, LAYOUT_MOST_WORDS);
+    /* As the macros do: the slots of a run are laid out for it at once. */
+    if (choose(choices, 2) == 0 && type->size - 1 < TRI__BITMAP_BYTES && type->tail == NULL)
+        type->run_tag = type;
+}
+
+static void choose_with_program(struct world *world, struct choices *choices, struct layout *layout)
+{
+    bool own = choose(choices, 16) == 0 && world->own_masks < OWN_MASKS;
+
+    choose_program_layout(choices, layout, LAYOUT_MOST_WORDS, own);
+    world->own_masks += own;
+}
 
 static void make_type(struct world *world, struct choices *choices)
 {
     struct layout *layout = &world->layouts[world->types];
-    tri_type *type = &layout->type;
 
     if (world->types == TYPES)
         return;
-    choose_layout(choices, layout, LAYOUT_MOST_WORDS);
-    if (tri__type_check(type) != NULL)
+    switch (choose(choices, 4)) {
+    case 0:
+        choose_with_program(world, choices, layout);
+        break;
+    case 1:
+        choose_stateful_layout(choices, layout, choose_words(choices, LAYOUT_MOST_WORDS));
+        break;
+    default:
+        choose_plain(choices, layout);
+    }
+    if (tri__type_check(&layout->type) != NULL)
         abort();
-    /* As the macros do: the slots of a run are laid out for it at once. */
-    if (choose(choices, 2) == 0 && type->size - 1 < TRI__BITMAP_BYTES && type->tail == NULL)
-        type->run_tag = type;
     world->types++;
 }
 
-/* Elements that fill up to so many bytes, and one more. */
+static void make_hot(struct world *world, struct choices *choices)
+{
+    const struct layout *layout;
+
+    if (world->types == 0)
+        return;
+    layout = &world->layouts[choose(choices, world->types)];
+    if (layout->type.stateful)
+        heat_up(layout);
+}
+
+/* Elements that fill up to so many bytes, and one more; or one, which is what a hot type is for. */
 static size_t choose_count(struct choices *choices, const struct layout *layout)
 {
     static const uint32_t limits[] = {64, TRI__BITMAP_BYTES, 4096, TRI__SMALL_MAX, MOST_BYTES};
     size_t limit = limits[choose(choices, sizeof limits / sizeof *limits)];
     const tri_type *type = &layout->type, *element = type->tail != NULL ? type->tail : type;
 
+    if (choose(choices, 2) == 0)
+        return 1;
     limit = limit > type->size ? limit - type->size : 0;
     return choose(choices, limit / element->size + 2);
 }
 
 static void make_object(struct world *world, struct choices *choices)
 {
+    struct laid_out *object = &world->objects[world->count];
     const struct layout *layout;
+    bool in_arena = choose(choices, 3) == 0;
+    size_t count;
 
     if (world->types == 0 || world->count == OBJECTS)
         return;
     layout = &world->layouts[choose(choices, world->types)];
-    if (!lay_out_object(&world->objects[world->count], layout, choose_count(choices, layout)))
+    count = choose_count(choices, layout);
+    if (in_arena ? !lay_out_value(object, layout, world->arena, count)
+                 : !lay_out_object(object, layout, count))
         return;
-    expect_whole(&world->objects[world->count]);
+    expect_whole(object);
     world->count++;
 }
 
@@ -112,16 +157,19 @@ static void walk_anything(struct world *world, struct choices *choices)
 
 static void step(struct world *world, struct choices *choices)
 {
-    switch (choose(choices, 8)) {
+    switch (choose(choices, 9)) {
     case 0:
         make_type(world, choices);
         break;
     case 1:
     case 2:
+    case 3:
         make_object(world, choices);
         break;
-    case 3:
     case 4:
+        make_hot(world, choices);
+        break;
+    case 5:
         walk_anything(world, choices);
         break;
     default:
@@ -134,13 +182,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = input_of(data, size);
     static struct world world;
 
-    world.types = world.count = 0;
+    tri__double_check_init(false, 0); /* the harness itself holds everything against the oracle */
     laid_out_start(RESERVE);
+    world.types = world.count = world.own_masks = 0;
+    world.arena = tri_arena_new();
     for (int i = 0; i < STEPS && input.at < input.end; i++)
         step(&world, &input.choices);
     for (size_t i = 0; i < world.count; i++)
         expect_whole(&world.objects[i]);
     for (size_t i = 0; i < world.types; i++)
-        drop_layout(&world.layouts[i]);
+        drop_program_layout(&world.layouts[i]);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/size_class.h"
 #include "layout/type.h"
 #include "random.h"
 
@@ -49,9 +50,23 @@ static inline struct random_choices random_choices_of(uint64_t seed, uint64_t st
 
 struct layout {
     tri_type type, tail;
+    struct tri__type_state state;        /* if the type may get hot */
     uint64_t mask[2][LAYOUT_MASK_WORDS]; /* of type, of tail: bits, or bytes */
     void *cache[2];
+    struct spelled_out *spelled_out; /* of a type with a program; else NULL */
 };
+
+/* A type, or its tail, with a program: the same without one. */
+struct spelled_out {
+    tri_type type, tail;
+    uint64_t *mask[2];
+};
+
+/* What the layout is held against. */
+static inline const tri_type *layout_by_the_letter(const struct layout *layout)
+{
+    return layout->spelled_out != NULL ? &layout->spelled_out->type : &layout->type;
+}
 
 static inline void choose_bytes(struct choices *choices, uint8_t *bytes, size_t count)
 {
@@ -88,12 +103,18 @@ static inline void choose_mask(struct choices *choices, struct layout *layout, t
     }
 }
 
-static inline void choose_element(struct choices *choices, struct layout *layout, tri_type *type,
-                                  unsigned which, size_t most)
+static inline size_t choose_words(struct choices *choices, size_t most)
 {
     static const uint16_t limits[] = {1, 2, 4, 8, 16, 64, 70, 130, 500, LAYOUT_MOST_WORDS};
     size_t limit = limits[choose(choices, sizeof limits / sizeof *limits)];
-    size_t words = 1 + choose(choices, limit < most ? limit : most);
+
+    return 1 + choose(choices, limit < most ? limit : most);
+}
+
+static inline void choose_element(struct choices *choices, struct layout *layout, tri_type *type,
+                                  unsigned which, size_t most)
+{
+    size_t words = choose_words(choices, most);
 
     *type = (tri_type){.size = words * TRI_WORD, .name = which == 0 ? "chosen" : "chosen tail"};
     if (choose(choices, 8) != 0)
@@ -128,10 +149,28 @@ static inline void choose_layout(struct choices *choices, struct layout *layout,
         tri__type_mask(&layout->tail);
 }
 
+/* One that may get hot, of so many words, as the macros make it. There must be no heap any more
+ * that has spans of the layout that was here before. */
+static inline void choose_stateful_layout(struct choices *choices, struct layout *layout,
+                                          size_t words)
+{
+    tri_type *type = &layout->type;
+    size_t bytes = words * TRI_WORD, footer = bytes > TRI__BITMAP_BYTES ? TRI__FOOTER_BYTES : 0;
+
+    memset(layout, 0, sizeof *layout);
+    *type = (tri_type){.size = bytes, .name = "chosen", .stateful = 1, .run_tag = type};
+    type->ptr_bytes = (1 + choose(choices, words)) * TRI_WORD;
+    choose_mask(choices, layout, type, 0);
+    type->cache = &layout->state.mask;
+    type->slot_size = (uint16_t)tri__class_info[2 * tri__size_to_class(bytes)].size;
+    type->span_class = (uint8_t)(2 * tri__size_to_class(bytes + footer));
+}
+
 static inline void drop_layout(struct layout *layout)
 {
     free(layout->cache[0]);
     free(layout->cache[1]);
+    free(layout->state.mask);
 }
 
 static inline void describe_layout(const struct layout *layout)

@@ -148,7 +148,11 @@ static void expect_every_range(const tri_type *type, size_t words)
 {
     struct layout layout = layout_of(type);
     uintptr_t end = NO_OBJECT + words * TRI_WORD;
-    struct laid_out range = {&layout, words * TRI_WORD, NO_OBJECT, end, end};
+    struct laid_out range = {.layout = &layout,
+                             .bytes = words * TRI_WORD,
+                             .base = NO_OBJECT,
+                             .limit = end,
+                             .tiled_to = end};
 
     for (uintptr_t from = NO_OBJECT; from <= end; from += TRI_WORD)
         for (uintptr_t to = from; to <= end; to += TRI_WORD) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random types in slots of every class, and random ranges inside them: a million cases against the
+/* Random types in memory of every kind, and random ranges inside them: a million cases against the
  * layout oracle. What other objects have on the page is compared before and after. */
 #include <check.h>
 #include <string.h>
@@ -10,16 +10,106 @@
 
 /* Cases share a heap a round. */
 enum { ROUND = 500, ROUNDS = IS_SANITIZED ? 80 : 2000, WALKS = IS_SANITIZED ? 20000 : 200000 };
+enum { HOT = 6 }; /* types a round that have spans of their own */
 
 #define RESERVE ((size_t)64 << 20)
 #define LARGE_PAGES 6
+#define ARENA_WORDS 4000
+#define ELEMENT_WORDS ((size_t)500)
 #define NO_OBJECT ((uintptr_t)0x700000001000)
 
 static uint64_t seed;
-static struct layout layouts[ROUND];
+static struct layout layouts[ROUND], hot[HOT];
 static struct laid_out objects[ROUND];
 
-/* ---- objects of every class ---- */
+/* ---- what the cases were ---- */
+
+enum met {
+    MET_LEAF,
+    MET_BITMAP,
+    MET_FOOTER,
+    MET_TYPED_MASK, /* the mask is in the page */
+    MET_TYPED_PAGE, /* the type is */
+    MET_TYPED_SPAN, /* the type is in the descriptor */
+    MET_LARGE,
+    MET_OWN_MASK,
+    MET_ARENA,
+    MET_PROGRAM, /* in the heap */
+    MET_ARENA_PROGRAM,
+    MET_KINDS,
+};
+
+/* At least so many of a thousand cases. */
+static const struct {
+    const char *name;
+    unsigned least;
+} wanted[MET_KINDS] = {
+    [MET_LEAF] = {"leaf", 10},
+    [MET_BITMAP] = {"bitmap", 60},
+    [MET_FOOTER] = {"footer", 60},
+    [MET_TYPED_MASK] = {"typed, a mask in the page", 30},
+    [MET_TYPED_PAGE] = {"typed, the type in the page", 10},
+    [MET_TYPED_SPAN] = {"typed, the type in the descriptor", 30},
+    [MET_LARGE] = {"large", 2},
+    [MET_OWN_MASK] = {"large, with a mask of its own", 1},
+    [MET_ARENA] = {"arena", 100},
+    [MET_PROGRAM] = {"a program, in the heap", 30},
+    [MET_ARENA_PROGRAM] = {"a program, in an arena", 5},
+};
+
+static unsigned met[MET_KINDS];
+
+static enum met met_in_typed(const struct laid_out *object)
+{
+    const struct tri__class_info *info = &tri__class_info[object->span_class];
+
+    if (info->size <= TRI__BITMAP_BYTES)
+        return MET_TYPED_MASK;
+    return info->bits_offset != 0 ? MET_TYPED_PAGE : MET_TYPED_SPAN;
+}
+
+static enum met met_kind(const struct laid_out *object)
+{
+    switch (kind_of_object(object)) {
+    case TRI__KIND_LEAF:
+        return MET_LEAF;
+    case TRI__KIND_BITMAP:
+        return MET_BITMAP;
+    case TRI__KIND_FOOTER:
+        return MET_FOOTER;
+    case TRI__KIND_TYPED:
+        return met_in_typed(object);
+    case TRI__KIND_LARGE:
+        return tri__span_at(object->base)->own != NULL ? MET_OWN_MASK : MET_LARGE;
+    case TRI__KIND_ARENA:
+        return MET_ARENA;
+    case TRI__KIND_NONE:
+        break;
+    }
+    abort();
+}
+
+static void note_met(const struct laid_out *object)
+{
+    const tri_type *type = &object->layout->type;
+    enum met kind = met_kind(object);
+
+    met[kind]++;
+    if ((type->flags & TRI_TYPE_GC_PROGRAM) != 0)
+        met[kind == MET_ARENA ? MET_ARENA_PROGRAM : MET_PROGRAM]++;
+}
+
+static void expect_every_kind(void)
+{
+    for (unsigned kind = 0; kind < MET_KINDS; kind++)
+        printf("%9u %s\n", met[kind], wanted[kind].name);
+    fflush(stdout); /* a failure ends the process */
+    for (unsigned kind = 0; kind < MET_KINDS; kind++)
+        if (met[kind] < wanted[kind].least * (ROUND * ROUNDS / 1000))
+            ck_abort_msg("%s: %u cases of %d", wanted[kind].name, met[kind], ROUND * ROUNDS);
+}
+
+/* ---- objects of every kind ---- */
 
 /* The class's bytes that a type can be laid out in. */
 static size_t room_of(unsigned span_class, struct choices *choices)
@@ -31,12 +121,28 @@ static size_t room_of(unsigned span_class, struct choices *choices)
     return info->kind == TRI__KIND_FOOTER ? info->size - TRI_WORD : info->size;
 }
 
-/* Elements of the type that fill so many bytes. */
-static size_t count_in(const tri_type *type, size_t bytes)
+static size_t choose_room(struct choices *choices)
 {
-    if (type->tail == NULL)
-        return bytes / type->size;
-    return bytes > type->size ? (bytes - type->size) / type->tail->size : 0;
+    return room_of(TRI__LARGE_SPAN + (unsigned)choose(choices, TRI__SPAN_CLASSES - 1), choices);
+}
+
+/* Elements of the type that fill so many bytes, or fewer. */
+static size_t choose_count(struct choices *choices, const tri_type *type, size_t bytes)
+{
+    const tri_type *element = type->tail != NULL ? type->tail : type;
+    size_t fixed = type->tail != NULL ? type->size : 0;
+    size_t most = bytes > fixed ? (bytes - fixed) / element->size : 0;
+
+    return choose(choices, 4) == 0 ? choose(choices, most + 1) : most;
+}
+
+/* With a program, one time in eight. */
+static void choose_any_layout(struct choices *choices, struct layout *layout, size_t most)
+{
+    if (choose(choices, 8) == 0)
+        choose_program_layout(choices, layout, most, false);
+    else
+        choose_layout(choices, layout, most);
 }
 
 /* A page's bitmap, and whose it is; span NULL: nothing is known. */
@@ -83,36 +189,89 @@ static void expect_random_range(struct choices *choices, const struct laid_out *
     expect_range(object, from, from + choose(choices, words + 1 - from));
 }
 
-static void one_object(struct choices *choices, struct layout *layout, struct laid_out *object)
+/* Among objects of other types. */
+static void mixed_object(struct choices *choices, struct layout *layout, struct laid_out *object)
 {
-    unsigned span_class = TRI__LARGE_SPAN + (unsigned)choose(choices, TRI__SPAN_CLASSES - 1);
-    size_t room = room_of(span_class, choices), count;
+    size_t room = choose_room(choices), words = room / TRI_WORD, count;
     struct snapshot snapshot;
     tri_type *type = &layout->type;
 
-    choose_layout(choices, layout, room / TRI_WORD < 500 ? room / TRI_WORD : 500);
+    choose_any_layout(choices, layout, words < ELEMENT_WORDS ? words : ELEMENT_WORDS);
     if (choose(choices, 2) == 0 && type->size - 1 < TRI__BITMAP_BYTES && type->tail == NULL)
         type->run_tag = type; /* as the macros do: a run's slots are laid out for it at once */
-    count = count_in(type, room);
-    if (choose(choices, 4) == 0)
-        count = choose(choices, count + 1);
+    count = choose_count(choices, type, room);
     take_snapshot(&snapshot,
                   type->tail != NULL ? type->size + count * type->tail->size : type->size * count);
     ck_assert(lay_out_object(object, layout, count));
     expect_neighbours(&snapshot, object);
+}
+
+static void own_mask_object(struct choices *choices, struct layout *layout, struct laid_out *object)
+{
+    choose_program_layout(choices, layout, ELEMENT_WORDS, true);
+    ck_assert(lay_out_object(object, layout, 1));
+}
+
+static void arena_value(struct choices *choices, struct layout *layout, tri_arena *arena,
+                        struct laid_out *object)
+{
+    size_t words = choose(choices, choose(choices, 4) == 0 ? ARENA_WORDS : 100);
+
+    choose_any_layout(choices, layout, words < ELEMENT_WORDS ? words + 1 : ELEMENT_WORDS);
+    ck_assert(lay_out_value(object, layout, arena,
+                            choose_count(choices, &layout->type, words * TRI_WORD)));
+}
+
+/* One in 512 has a mask of its own, which takes as long as many others. */
+static void one_object(struct choices *choices, size_t number, tri_arena *arena)
+{
+    struct layout *layout = &layouts[number];
+    struct laid_out *object = &objects[number];
+    uint64_t kind = choose(choices, 512);
+
+    if (kind == 0) {
+        own_mask_object(choices, layout, object);
+    } else if (kind < 96) {
+        ck_assert(lay_out_object(object, &hot[choose(choices, HOT)], 1));
+    } else if (kind < 192) {
+        arena_value(choices, layout, arena, object);
+    } else {
+        mixed_object(choices, layout, object);
+    }
+    note_met(object);
     expect_whole(object);
     expect_random_range(choices, object);
 }
 
+/* Of every class alike. */
+static void make_hot(struct choices *choices)
+{
+    for (unsigned i = 0; i < HOT; i++) {
+        unsigned span_class = 2 * (1 + (unsigned)choose(choices, TRI__SIZE_CLASSES - 1));
+        size_t most = tri__class_info[span_class].size / TRI_WORD;
+        size_t least = span_class > 2 ? tri__class_info[span_class - 2].size / TRI_WORD + 1 : 1;
+
+        choose_stateful_layout(choices, &hot[i], least + choose(choices, most - least + 1));
+        ck_assert(heat_up(&hot[i]));
+    }
+}
+
 static void one_round(struct choices *choices)
 {
+    tri_arena *arena;
+
     laid_out_start(RESERVE);
-    for (int i = 0; i < ROUND; i++)
-        one_object(choices, &layouts[i], &objects[i]);
+    memset(layouts, 0, sizeof layouts); /* not all are used, but all are dropped */
+    make_hot(choices);
+    arena = tri_arena_new();
+    for (size_t i = 0; i < ROUND; i++)
+        one_object(choices, i, arena);
     for (int i = 0; i < ROUND; i++)
         expect_random_range(choices, &objects[i]);
     for (int i = 0; i < ROUND; i++)
-        drop_layout(&layouts[i]);
+        drop_program_layout(&layouts[i]);
+    for (int i = 0; i < HOT; i++)
+        drop_layout(&hot[i]);
 }
 
 START_TEST(random_objects)
@@ -121,6 +280,7 @@ START_TEST(random_objects)
 
     for (int i = 0; i < ROUNDS; i++)
         one_round(&choices.choices);
+    expect_every_kind();
 }
 END_TEST
 
@@ -160,12 +320,15 @@ START_TEST(random_walks)
 
     for (int i = 0; i < WALKS; i++) {
         size_t words = choose(&choices.choices, choose(&choices.choices, 2) ? 1500 : 80);
-        struct laid_out range = {&layout, words * TRI_WORD, NO_OBJECT, address_of(words),
-                                 address_of(words)};
+        struct laid_out range = {.layout = &layout,
+                                 .bytes = words * TRI_WORD,
+                                 .base = NO_OBJECT,
+                                 .limit = address_of(words),
+                                 .tiled_to = address_of(words)};
 
-        choose_layout(&choices.choices, &layout, 500);
+        choose_any_layout(&choices.choices, &layout, ELEMENT_WORDS);
         one_walk(&choices.choices, &range, words);
-        drop_layout(&layout);
+        drop_program_layout(&layout);
     }
 }
 END_TEST
