@@ -190,6 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(&world, &input.choices);
     for (size_t i = 0; i < world.count; i++)
         expect_whole(&world.objects[i]);
+    laid_out_stop();
     for (size_t i = 0; i < world.types; i++)
         drop_program_layout(&world.layouts[i]);
     return 0;

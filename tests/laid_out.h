@@ -24,16 +24,22 @@ static inline struct tri__cache *laid_out_attach(void)
     return &laid_out_cache;
 }
 
-/* An empty heap; the one before is gone with all its objects and arenas. Types that were hot there
- * must be in their places still. Allocation is inline, as in a thread that is attached. */
+/* The heap is gone with all its objects and arenas, if there is one; so no type is hot, and types
+ * may go, too. */
+static inline void laid_out_stop(void)
+{
+    tri__arenas_release();
+    if (tri__heap.bytes != 0)
+        tri__heap_release();
+}
+
+/* An empty heap. Allocation is inline, as in a thread that is attached. */
 static inline void laid_out_start(size_t reserve)
 {
     struct tri__heap_hooks hooks = bare_hooks;
 
     hooks.attach = laid_out_attach;
-    tri__arenas_release();
-    if (tri__heap.bytes != 0)
-        tri__heap_release();
+    laid_out_stop();
     if (tri__heap_init(reserve, SIZE_MAX, &hooks) != 0)
         abort();
     tri__cache_init(&laid_out_cache, (struct tri__cache_phase){0});

@@ -268,6 +268,7 @@ static void one_round(struct choices *choices)
         one_object(choices, i, arena);
     for (int i = 0; i < ROUND; i++)
         expect_random_range(choices, &objects[i]);
+    laid_out_stop();
     for (int i = 0; i < ROUND; i++)
         drop_program_layout(&layouts[i]);
     for (int i = 0; i < HOT; i++)
