@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "base/fatal.h"
 #include "base/fault.h"
+#include "base/module.h"
 #include "base/os.h"
 #include "base/rcu_shim.h"
 #include "collector/assist.h"
@@ -24,6 +25,7 @@
 #include "heap/double_check.h"
 #include "heap/typed.h"
 #include "inspect/inspect.h"
+#include "layout/type_hold.h"
 #include "layout/type_retire.h"
 #include "mutator/arena.h"
 #include "mutator/attach.h"
@@ -65,6 +67,14 @@ static void refilled(struct tri__cache *cache, uint64_t start)
     tri__mutator_delayed(tri__mutator_of_cache(cache), TRI_DELAY_REFILL, start);
 }
 
+/* While another thread loads a library the loader's lock may be had by a constructor of that, which
+ * may wait for a cycle; so the cycle must not wait for this thread. */
+static void hold_type(const tri_type *type)
+{
+    TRI_BLOCKING
+        tri__type_hold(type);
+}
+
 /* First an emergency collection, then the handler for as long as it says that it could help. */
 static bool out_of_memory(struct tri__cache *cache, size_t bytes, unsigned attempt)
 {
@@ -79,6 +89,7 @@ static const struct tri__heap_hooks heap_hooks = {
     .attach = attach,
     .safepoint = safepoint,
     .refilled = refilled,
+    .hold_type = hold_type,
     .out_of_memory = out_of_memory,
 };
 
@@ -165,9 +176,11 @@ int tri_init(const tri_config *config)
     pthread_mutex_lock(&init_lock);
     error = init_locked(config);
     pthread_mutex_unlock(&init_lock);
-    if (error == 0)
-        tri__mutator_here();
-    return error;
+    if (error != 0)
+        return error;
+    tri__module_pin(&init_lock); /* threads run in the library, and will at the end of others */
+    tri__mutator_here();
+    return 0;
 }
 
 void tri_shutdown(void)

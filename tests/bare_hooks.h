@@ -24,6 +24,11 @@ static inline void bare_refilled(struct tri__cache *cache, uint64_t start)
     (void)cache, (void)start;
 }
 
+static inline void bare_hold_type(const tri_type *type)
+{
+    (void)type;
+}
+
 static inline bool bare_out_of_memory(struct tri__cache *cache, size_t bytes, unsigned attempt)
 {
     (void)cache, (void)bytes, (void)attempt;
@@ -34,6 +39,7 @@ static const struct tri__heap_hooks bare_hooks = {
     .attach = bare_attach,
     .safepoint = bare_safepoint,
     .refilled = bare_refilled,
+    .hold_type = bare_hold_type,
     .out_of_memory = bare_out_of_memory,
 };
 

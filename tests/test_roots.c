@@ -328,6 +328,87 @@ START_TEST(ranges_that_change_during_a_mark)
 }
 END_TEST
 
+/* The TRI_ROOT variables of a library that is closed. */
+static void *module_words[4];
+
+static node *open_module(void)
+{
+    node *p = node_new(1);
+    tri__module_add(module_words, module_words + 4);
+    tri_store(&module_words[2], (void *)p);
+    return p;
+}
+
+START_TEST(a_module_goes_during_a_mark)
+{
+    node *p;
+    start_quiet();
+    p = open_module();
+    begin_mark((enum tri__barrier_state)_i);
+    tri__module_remove(module_words);
+    ck_assert(is_shaded(p));
+    tri__module_remove(module_words); /* another file of the module */
+    ck_assert(!is_shaded(p));
+}
+END_TEST
+
+/* The thread has gone to sleep before the mark began: its barrier is not on yet. */
+START_TEST(a_module_goes_inside_blocking)
+{
+    struct tri__handshake_report report;
+    node *p;
+    start_quiet();
+    p = open_module();
+    tri__buffers_open();
+    TRI_BLOCKING {
+        TRI_BLOCKING {
+            tri__handshake(TRI__REQUEST_ARM, &report);
+            if (_i == TRI__BARRIER_SCANNED) {
+                tri__handshake_settle(&report);
+                tri__handshake(TRI__REQUEST_SCAN, &report);
+            }
+            tri__module_remove(module_words);
+            ck_assert_uint_eq(tri__mutator_self()->state, TRI__BLOCKED);
+        }
+    }
+    ck_assert(is_shaded(p));
+    ck_assert_int_eq(tri__self->barrier, _i);
+}
+END_TEST
+
+static void *remove_module(void *start)
+{
+    tri__module_remove(start);
+    return NULL;
+}
+
+START_TEST(a_thread_without_a_barrier_closes_a_module)
+{
+    pthread_t thread;
+    node *p;
+    start_quiet();
+    p = open_module();
+    begin_mark((enum tri__barrier_state)_i);
+    ck_assert_int_eq(pthread_create(&thread, NULL, remove_module, module_words), 0);
+    TRI_BLOCKING
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert(is_shaded(p));
+}
+END_TEST
+
+/* Libraries are loaded before tri_init(), and unloaded after tri_shutdown(), too. */
+START_TEST(modules_come_and_go_without_a_heap)
+{
+    tri__module_add(module_words, module_words + 4);
+    tri__module_remove(module_words);
+    start_quiet();
+    tri__module_add(module_words, module_words + 4);
+    tri_shutdown();
+    tri__module_remove(module_words);
+    ck_assert_ptr_null(tri__mutator_self());
+}
+END_TEST
+
 START_TEST(handles_that_change_during_a_mark)
 {
     tri_handle *old, *fresh;
@@ -560,6 +641,11 @@ int main(int argc, char **argv)
     suite_add_tcase(suite, ranges);
 
     tcase_add_loop_test(mark, ranges_that_change_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
+    tcase_add_loop_test(mark, a_module_goes_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
+    tcase_add_loop_test(mark, a_module_goes_inside_blocking, 1, TRI__BARRIER_SCANNED + 1);
+    tcase_add_loop_test(mark, a_thread_without_a_barrier_closes_a_module, 1,
+                        TRI__BARRIER_SCANNED + 1);
+    tcase_add_test(mark, modules_come_and_go_without_a_heap);
     tcase_add_loop_test(mark, handles_that_change_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
     suite_add_tcase(suite, mark);
 

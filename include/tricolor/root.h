@@ -15,12 +15,15 @@ TRI_BEGIN_DECLS
  *
  *     TRI_ROOT static node *head;
  *
- * Every word of the variable may hold a pointer. Not for thread-local variables. */
+ * Every word of the variable may hold a pointer. Not for thread-local variables. In a shared object
+ * it is a root from before the first constructor (of default priority) until dlclose() unloads the
+ * object, after its last destructor; a thread that calls dlclose() is attached. */
 #define TRI_ROOT __attribute__((section("tri_roots")))
 
 /* Makes n values of `type` at `base`, which must be aligned to the word, roots until
  * tri_root_remove(base). Stores to them need the barrier; bulk barriers know their layout.
- * 0, -EINVAL for a bad range or one that overlaps a registered one, or -ENOMEM. Any thread. */
+ * 0, -EINVAL for a bad range or one that overlaps a registered one, or -ENOMEM. Any thread; may be a
+ * safepoint, once the range is a root. */
 TRI_API int tri_root_add(void *base, const tri_type *type, size_t n);
 
 /* Ends a registration made with the same base: 0, or -ENOENT. The memory may be
@@ -47,13 +50,14 @@ TRI_API void tri__module_remove(void *start);
 extern char __start_tri_roots[] __attribute__((weak, visibility("hidden")));
 extern char __stop_tri_roots[] __attribute__((weak, visibility("hidden")));
 
-__attribute__((constructor)) static void tri__module_enter(void)
+/* Before the module's other constructors, and after its other destructors. */
+__attribute__((constructor(101))) static void tri__module_enter(void)
 {
     if (&__start_tri_roots[0] != &__stop_tri_roots[0])
         tri__module_add(__start_tri_roots, __stop_tri_roots);
 }
 
-__attribute__((destructor)) static void tri__module_leave(void)
+__attribute__((destructor(101))) static void tri__module_leave(void)
 {
     if (&__start_tri_roots[0] != &__stop_tri_roots[0])
         tri__module_remove(__start_tri_roots);

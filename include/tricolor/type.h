@@ -51,9 +51,10 @@ TRI_BEGIN_DECLS
 /* The layout of one element: allocation tiles an array with it. A program may write a
  * descriptor by hand; it may leave slot_size, span_class and run_tag 0 (allocation is then a
  * call), and whatever its flags do not ask for. A descriptor never changes and lives as long as
- * the heap, but for those of type_build.h; so a library that has types made by the macros must not
- * be unloaded before tri_shutdown(). Its size and the order of its fields belong to the library's
- * ABI. */
+ * the heap, but for those of type_build.h. The collector sees to that where it is part of a shared
+ * object: one of whose types there has been an object, a value of an arena or a root stays loaded
+ * until the process ends, whatever dlclose() is told (docs/threads.md). Its size and the order of its
+ * fields belong to the library's ABI. */
 typedef struct tri_type {
     /* Bytes of one element, of the fixed part if FLEX; a multiple of the word unless leaf. */
     size_t size;

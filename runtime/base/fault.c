@@ -10,7 +10,7 @@
 #ifdef TRI__DEBUG
 
 #define NAMES "drop-old, drop-new, skip-arm, skip-flush, allocate-white, no-chunks, "                      \
-    "corrupt-layout, forget-types, forget-spans"
+    "corrupt-layout, forget-types, forget-spans, forget-modules"
 
 uint32_t tri__faults_armed;
 
@@ -24,6 +24,7 @@ static const char *const names[TRI__FAULTS] = {
     [TRI__FAULT_CORRUPT_LAYOUT] = "corrupt-layout",
     [TRI__FAULT_FORGET_TYPES] = "forget-types",
     [TRI__FAULT_FORGET_SPANS] = "forget-spans",
+    [TRI__FAULT_FORGET_MODULES] = "forget-modules",
 };
 
 static uint32_t bit_of(const char *name, size_t length)

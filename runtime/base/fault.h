@@ -21,6 +21,7 @@ enum tri__fault {
     TRI__FAULT_CORRUPT_LAYOUT, /* "corrupt-layout": layouts are written with a wrong bit or type */
     TRI__FAULT_FORGET_TYPES,   /* "forget-types": markers do not note that a retired type is in use */
     TRI__FAULT_FORGET_SPANS,   /* "forget-spans": a retired type's spans are not waited for */
+    TRI__FAULT_FORGET_MODULES, /* "forget-modules": types' shared objects may be unloaded */
     TRI__FAULTS
 };
 

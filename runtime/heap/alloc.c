@@ -13,7 +13,7 @@
 #include "heap/cache.h"
 #include "heap/double_check.h"
 #include "layout/heap_bits.h"
-#include "layout/type.h"
+#include "layout/type_hold.h"
 
 #define FOOTER_MAX (TRI__SMALL_MAX - TRI_WORD) /* larger ones have a span of their own */
 #define TINY_BLOCK ((size_t)16)
@@ -175,6 +175,7 @@ static uintptr_t take_single(struct tri__cache *cache, const tri_type *type)
 
 static uintptr_t take_object(struct tri__cache *cache, const tri_type *type, size_t bytes)
 {
+    TRI__CHECK(tri__type_is_held(type)); /* [inv.type.held] */
     if (bytes == type->size && type->stateful)
         return take_single(cache, type);
     return take_mixed(cache, type, bytes);
@@ -192,6 +193,8 @@ static void *alloc_object(const tri_type *type, size_t bytes)
         bytes = TRI_WORD;
     if (bytes > tri__heap.bytes || tri__type_prepare(type) != 0)
         return fail();
+    if (TRI__UNLIKELY(!tri__type_is_held(type)))
+        tri__heap.hooks.hold_type(type);
     for (unsigned attempt = 0; (object = take_object(cache, type, bytes)) == 0; attempt++)
         if (!tri__heap.hooks.out_of_memory(cache, bytes, attempt))
             return fail();

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "heap/typed.h"
 #include "layout/own_mask.h"
+#include "layout/type_hold.h"
 
 static struct tri__cache *attach_too_early(void)
 {
@@ -96,6 +97,7 @@ static void forget_objects(void)
 {
     free_own_layouts();
     tri__typed_reset();
+    tri__types_forget_held();
 }
 
 void tri__heap_release(void)

@@ -41,6 +41,8 @@ struct tri__heap_hooks {
     void (*safepoint)(struct tri__cache *cache);
     /* A delay of the calling thread from `start` (tri__os_now) until now, spent getting memory. */
     void (*refilled)(struct tri__cache *cache, uint64_t start);
+    /* Something is about to name this type that is not held: holds it. A safepoint. */
+    void (*hold_type)(const tri_type *type);
     /* `bytes` cannot be had. A safepoint. true: something was done about it, try again. */
     bool (*out_of_memory)(struct tri__cache *cache, size_t bytes, unsigned attempt);
 };

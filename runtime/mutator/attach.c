@@ -64,6 +64,11 @@ void tri__mutators_release(void)
     tri__registry_release();
 }
 
+bool tri__mutators_are_open(void)
+{
+    return tri__load_acquire(&open_for_use); /* acq <- rel in tri__mutators_init() */
+}
+
 static struct tri__mutator *mutator_new(void)
 {
     struct tri__mutator *mutator = tri__os_map(sizeof *mutator);
@@ -125,7 +130,7 @@ struct tri__mutator *tri__mutator_here(void)
     if (forbidden)
         tri__fatal("the heap was used on a thread of the collector: "
                    "log and oom handlers must not allocate or store heap pointers");
-    if (!tri__load_acquire(&open_for_use)) /* acq <- rel in tri__mutators_init() */
+    if (!tri__mutators_are_open())
         tri__fatal("the heap was used before tri_init(), or after tri_shutdown(); "
                    "call tri_init() first");
     if (attach() != 0)

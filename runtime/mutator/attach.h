@@ -14,6 +14,9 @@ struct tri__departed {
 int tri__mutators_init(void);     /* 0 or -errno */
 void tri__mutators_release(void); /* nobody may be attached */
 
+/* Is there a heap for threads to attach to? */
+bool tri__mutators_are_open(void);
+
 void tri__departed_statistics(struct tri__departed *out);
 
 #endif

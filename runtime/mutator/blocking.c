@@ -53,6 +53,22 @@ static void become_running(struct tri__mutator *self)
     tri__store_relaxed(&self->scanned_asleep, false);
 }
 
+bool tri__blocking_interrupt(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+
+    if (self == NULL || self->blocking_depth == 0)
+        return false;
+    become_running(self);
+    return true;
+}
+
+void tri__blocking_resume(bool interrupted)
+{
+    if (interrupted)
+        become_blocked(tri__mutator_self());
+}
+
 __attribute__((noinline)) void tri_blocking_begin(void)
 {
     struct tri__mutator *self = tri__mutator_self();

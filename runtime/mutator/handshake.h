@@ -34,6 +34,13 @@ void tri__handshake_settle(struct tri__handshake_report *report);
 /* Takes what was announced since the calling thread's last answer, if anything was. */
 void tri__handshake_answer(struct tri__mutator *self);
 
+/* A thread that is inside TRI_BLOCKING has to use its barrier: what the loader calls in the middle
+ * of a dlclose() does. Between these two it runs, and passes no safepoint. Stack and registers stay
+ * saved as they were when the block began: the frames of the program that are there wait for its
+ * end. false: there is no block, and nothing to be resumed. */
+bool tri__blocking_interrupt(void);
+void tri__blocking_resume(bool interrupted);
+
 /* At safepoints: lets threads run that a handshake still waits for, if that takes long, and naps a
  * few times for it; in all for less than a millisecond a handshake. */
 void tri__handshake_step_aside(struct tri__mutator *self);

@@ -16,7 +16,10 @@
 
 #include "base/fatal.h"
 #include "base/rcu_shim.h"
-#include "layout/type.h"
+#include "heap/heap.h"
+#include "layout/type_hold.h"
+#include "mutator/attach.h"
+#include "mutator/handshake.h"
 
 struct root {
     uintptr_t base;
@@ -167,6 +170,7 @@ int tri_root_add(void *base, const tri_type *type, size_t n)
 {
     struct root root = {.base = (uintptr_t)base, .type = type};
     size_t bytes;
+    int error;
 
     if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
         tri__attach_slow();
@@ -178,7 +182,11 @@ int tri_root_add(void *base, const tri_type *type, size_t n)
     tri__type_check_use(type);
     if (tri__type_prepare_shared(type) != 0)
         return -ENOMEM;
-    return add_root(&root);
+    error = add_root(&root);
+    /* Not before: holding is a safepoint, and nothing may keep alive yet what the range holds. */
+    if (error == 0 && !tri__type_is_held(type))
+        tri__heap.hooks.hold_type(type);
+    return error;
 }
 
 /* Takes the root out of the table; *removed gets it. */
@@ -213,22 +221,39 @@ int tri_root_remove(void *base)
     return error;
 }
 
+/* Modules come and go when the program says so, inside TRI_BLOCKING, too, and on any thread. The
+ * loader's lock is held here: nothing below waits for a thread of the program. */
 void tri__module_add(void *start, void *stop)
 {
     struct root root = {(uintptr_t)start, (uintptr_t)stop, &tri_type_conservative, true};
+    bool interrupted = tri__blocking_interrupt();
     int error = add_root(&root);
 
+    tri__blocking_resume(interrupted);
     if (error == -ENOMEM)
         tri__fatal("no memory to register the TRI_ROOT variables of a module");
 }
 
-void tri__module_remove(void *start)
+/* With the thread's barrier as it has to be for that: removing is overwriting [inv.roots.change]. */
+static int remove_module(uintptr_t start)
 {
     struct root root;
+    bool interrupted;
+    int error;
 
+    if (tri__self->barrier == TRI__BARRIER_UNATTACHED && tri__mutators_are_open())
+        tri__attach_slow();
+    interrupted = tri__blocking_interrupt();
+    error = remove_root(start, &root);
+    tri__blocking_resume(interrupted);
+    return error;
+}
+
+void tri__module_remove(void *start)
+{
     /* Every file of the module asks; the first one does it. While the process ends other
      * threads may still need them. */
-    if (!tri__load_relaxed(&exiting) && remove_root((uintptr_t)start, &root) == 0)
+    if (!tri__load_relaxed(&exiting) && remove_module((uintptr_t)start) == 0)
         TRI_BLOCKING
             tri__rcu_synchronize(); /* a marker may be reading the variables by the old table */
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Types are named by address, in spans, footers, the tags of runs, logs of arenas and the table of
+ * roots, long after the call that brought them. So the shared object that has a descriptor is kept
+ * loaded from before the first of these until the process ends [inv.type.held].
+ *
+ * Owns: for types without a state, a table of those that are held.
+ * Threads: any, without locks of ours.
+ * See: docs/threads.md "Shared objects" */
+#ifndef TRI__LAYOUT_TYPE_HOLD_H
+#define TRI__LAYOUT_TYPE_HOLD_H
+
+#include "layout/type.h"
+
+bool tri__type_is_noted(const tri_type *type);
+
+static inline bool tri__type_part_is_held(const tri_type *type)
+{
+    if (TRI__LIKELY(type->stateful))
+        return tri__load_acquire(&TRI__TYPE_STATE(type)->held) != 0; /* acq <- rel in hold_part() */
+    return tri__type_is_noted(type);
+}
+
+/* May the type be named by what stays? Cheap enough for each object that takes the slow path. */
+static inline bool tri__type_is_held(const tri_type *type)
+{
+    return tri__type_part_is_held(type) &&
+           (TRI__LIKELY(type->tail == NULL) || tri__type_part_is_held(type->tail));
+}
+
+/* Makes it so. May wait for the dynamic loader: the collector must be able to do without the thread
+ * meanwhile. */
+void tri__type_hold(const tri_type *type);
+
+/* The heap is about to be released: forgets the table, because where a descriptor was there may be
+ * something else in the next heap's life. Nobody allocates. */
+void tri__types_forget_held(void);
+
+#endif
