@@ -52,12 +52,15 @@ _Noreturn static void leaves(const struct tri__range *range, const char *whose, 
 
 void tri__range_check_words(const struct tri__range *range)
 {
+    struct tri__root_range root;
     struct tri__ref ref;
 
     if (is_whole(range->dst | range->src | range->bytes))
         return;
     if (tri__resolve(range->dst, &ref) && !tri__ref_is_leaf(&ref))
         not_whole(range, "object", ref.base, tri__ref_limit(&ref) - ref.base, type_of(&ref));
+    if (find_root(range->dst, range->dst + 1, &root) && tri__type_is_pointerful(root.type))
+        not_whole(range, "root", root.base, root.limit - root.base, name_of(root.type));
     tri__fatal("%s: a range that is not made of whole words: dst %p, src %p, %zu bytes; give "
                "the barrier whole words at word addresses, or, for memory without pointers, "
                "leave it out",

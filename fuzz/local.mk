@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Fuzzing: see README.md here. Each `%D%/fuzz_subject` is built from `%D%/fuzz_subject.c`, which has one function. With
-# --enable-fuzz its main is libFuzzer's; otherwise it is replay.c, and make check runs the inputs in corpus/.
+# Fuzzing: see README.md here. Each `%D%/fuzz_subject` is built from `%D%/fuzz_subject.c`, which has
+# one function. With --enable-fuzz its main is libFuzzer's; otherwise it is replay.c, and make check
+# runs the inputs in corpus/.
 
 fuzz_programs =
 fuzz_programs += %D%/fuzz_gc_program
@@ -30,7 +31,8 @@ EXTRA_DIST += %D%/corpus
 EXTRA_DIST += %D%/run.sh
 EXTRA_DIST += %D%/uncovered.txt
 
-# make fuzz FUZZ_SECONDS=60: each harness for so long, in a build with --enable-fuzz; what it finds lands in the build folder.
+# make fuzz FUZZ_SECONDS=60: each harness for so long, in a build with --enable-fuzz; what it finds
+# lands in the build folder.
 FUZZ_SECONDS = 60
 fuzz: $(fuzz_programs)
 	@TRI_SRCDIR='$(abs_top_srcdir)' $(SHELL) $(srcdir)/%D%/run.sh $(FUZZ_SECONDS) $(fuzz_programs)

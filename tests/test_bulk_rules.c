@@ -47,6 +47,16 @@ static void misaligned_barrier(void)
     tri_bulk_barrier_pre_write(object + 1, source, 16);
 }
 
+static void misaligned_barrier_in_a_root(void)
+{
+    tri_bulk_barrier_pre_write((char *)registered + 12, NULL, 8);
+}
+
+static void misaligned_elements_in_a_root(void)
+{
+    tri_copy_array((char *)registered + 4, source, &tri_type_part, 1);
+}
+
 static void misaligned_barrier_src_only(void)
 {
     tri_bulk_barrier_pre_write_src_only(object, (char *)source + 4, 16);
@@ -226,6 +236,7 @@ static void src_only_on_old_values(void)
 }
 
 #define WORDS "a range that is not made of whole words"
+#define WORDS_OF_ROOT "bytes, in the root at"
 #define LEAVES "a range that leaves its object"
 #define LEAVES_ROOT "a range that leaves its root"
 #define NO_OBJECT "heap memory that is no object"
@@ -243,9 +254,11 @@ static const struct {
     {misaligned_dst_typed, "tri_memcpy", WORDS, "type part", MARKING},
     {misaligned_src, "tri_memcpy", WORDS, "type not recorded", MARKING},
     {odd_size, "tri_memclr", WORDS, "type not recorded", MARKING},
-    {misaligned_in_a_root, "tri_memcpy", WORDS, "type part", MARKING},
+    {misaligned_in_a_root, "tri_memcpy", WORDS_OF_ROOT, "type part", MARKING},
     {misaligned_elements, "tri_copy_array", WORDS, "type not recorded", MARKING},
     {misaligned_barrier, "tri_bulk_barrier_pre_write", WORDS, "type not recorded", ALWAYS},
+    {misaligned_barrier_in_a_root, "tri_bulk_barrier_pre_write", WORDS_OF_ROOT, "type part", ALWAYS},
+    {misaligned_elements_in_a_root, "tri_copy_array", WORDS_OF_ROOT, "type part", MARKING},
     {misaligned_barrier_src_only, "tri_bulk_barrier_pre_write_src_only", WORDS, "type not recorded",
      ALWAYS},
     {over_the_end, "tri_memclr", LEAVES, "type not recorded", MARKING},

@@ -15,10 +15,10 @@
  *   - An arena that has not been freed is a root: all that its values point to stays alive,
  *     whether anybody points to the values or not. Types say which words are pointers, as in the
  *     heap.
- *   - A pointer into an arena keeps nothing alive. It may stand wherever a pointer to an object may:
- *     on stacks, in objects of the heap, in roots, in values of any arena.
- *   - Stores into arena memory go through barrier.h like stores into objects: tri_store, tri_memmove
- *     and the others; tri_init_store for a value that no other thread has seen yet.
+ *   - A pointer into an arena keeps nothing alive. It may stand wherever a pointer to an object
+ *     may: on stacks, in objects of the heap, in roots, in values of any arena.
+ *   - Stores into arena memory go through barrier.h like stores into objects: tri_store,
+ *     tri_memmove and the others; tri_init_store for a value that no other thread has seen yet.
  *
  * After tri_arena_free
  *   - The memory is given back to the system at once. Any later access to it, through whatever
@@ -30,8 +30,9 @@
  *     there, on stacks, in the heap, in roots or in arenas. So a pointer that was forgotten there
  *     never comes to point to something else; it costs addresses, not memory.
  *
- * Values larger than TRI_ARENA_VALUE_MAX are ordinary objects of the heap that the arena keeps alive
- * until it is freed. After that they live as long as something points to them, and do not fault.
+ * Values larger than TRI_ARENA_VALUE_MAX are ordinary objects of the heap that the arena keeps
+ * alive until it is freed. After that they live as long as something points to them, and do not
+ * fault.
  *
  * Threads: an arena is used (tri_arena_alloc and so on, tri_arena_free) by one thread at a time,
  * different arenas by different threads at once. The values may be read and stored to by any thread
@@ -60,8 +61,8 @@ TRI_API tri_arena *tri_arena_new(void);
  * would try. */
 TRI_API void *tri_arena_alloc(tri_arena *arena, const tri_type *type);
 
-/* n elements of `type`, contiguous. n == 0 gives a valid address of its own. A product too large for
- * the address space is out of memory. Fatal for a flexible type. */
+/* n elements of `type`, contiguous. n == 0 gives a valid address of its own. A product too large
+ * for the address space is out of memory. Fatal for a flexible type. */
 TRI_API void *tri_arena_alloc_array(tri_arena *arena, const tri_type *type, size_t n);
 
 /* The fixed part of a flexible type and n elements of its tail. */
@@ -73,10 +74,11 @@ TRI_API void tri_arena_free(tri_arena *arena);
 
 /* A copy in the heap of the value that p points to or into, an array with all its elements; the
  * result points to the same place in the copy. Shallow: what the value points to is not copied, so
- * pointers from it into the arena have to be kept one by one. A pointer to an object of the heap, or
- * NULL, is returned as it is. NULL with errno == ENOMEM when there is no memory. Any other pointer
- * is fatal, so is one into an arena that was freed. Any thread, as long as the arena is not freed
- * meanwhile. */
+ * pointers from it into the arena have to be kept one by one. The copy is a new object of the
+ * value's type, which must not have been retired (type_build.h). A pointer to an object of the
+ * heap, or NULL, is returned as it is. NULL with errno == ENOMEM when there is no memory. Any other
+ * pointer is fatal, so is one into an arena that was freed. Any thread, as long as the arena is not
+ * freed meanwhile. */
 TRI_API void *tri_arena_keep(const void *p);
 
 TRI_END_DECLS

@@ -122,9 +122,10 @@ TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t de
  * Fatal, with the range, the object or root and its type in the message: a dst of NULL, a range
  * that leaves its object or root or goes past the end of memory, a dst in the heap where no object
  * is (freed, or wild), a range that is not made of whole words where there are pointers. This is
- * looked at while a mark is running for the thread, and in a library configured with --enable-debug
- * at any time; there, src must not leave its object either. A range of no bytes is never looked
- * at. */
+ * looked at while a mark is running for the thread, where it costs nothing beside the rest, and in
+ * a library configured with --enable-debug at any time; there, src must not leave its object
+ * either. At all other times none of it is looked at: a range that crosses the end of its object
+ * overwrites the next one, as with memmove. A range of no bytes is never looked at. */
 
 /* Copies `bytes` bytes; the ranges may overlap, in both functions. */
 TRI_API void tri_memmove(void *dst, const void *src, size_t bytes);

@@ -25,7 +25,8 @@ enum tri__barrier_state {
 #define TRI__HOT_TYPES 64
 #define TRI__RUNS (TRI__SPAN_CLASSES + TRI__HOT_TYPES)
 
-/* Free slots of one span class, or of one hot type, all zero: allocation hands out [current, end) front to back. */
+/* Free slots of one span class, or of one hot type, all zero: allocation hands out [current, end)
+ * front to back. */
 struct tri__run {
     uintptr_t current; /* next slot */
     uintptr_t end;     /* end of the run's last slot */

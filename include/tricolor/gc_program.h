@@ -5,17 +5,17 @@
  * sequence of steps, each of which begins with a number, its head:
  *
  *     head         followed by         what it writes
- *     2 n          ceil(n / 8) bytes   n bits, given in those bytes, low bit first; n is at least 1,
- *                                      and the last byte's bits past the n-th are 0
+ *     2 n          ceil(n / 8) bytes   n bits, given in those bytes, low bit first; n is at least
+ *                                      1, and the last byte's bits past the n-th are 0
  *     2 n + 1      a number c          the n bits written last, c times more; n and c at least 1
  *     0            nothing             the end; nothing follows
  *
- * A number is a sequence of groups of 7 bits, a group a byte, the low group first; each byte but the
- * last has its top bit set. So steps of up to 63 bits have a head of one byte, and one rule reads
- * heads and counts alike.
+ * A number is a sequence of groups of 7 bits, a group a byte, the low group first; each byte but
+ * the last has its top bit set. So steps of up to 63 bits have a head of one byte, and one rule
+ * reads heads and counts alike.
  *
- * A program writes exactly size / TRI_WORD bits: trailing scalars are written, too, as a repeated 0.
- * A struct of a pointer and 999 scalars, 500 times:
+ * A program writes exactly size / TRI_WORD bits: trailing scalars are written, too, by repeating a
+ * zero bit. A struct of a pointer and 999 scalars, 500 times:
  *
  *     static const uint8_t code[] = {
  *         TRI_GC_LITERAL(2), 0x01,           // 1 0

@@ -59,7 +59,7 @@ typedef struct tri_stats {
 
     uint64_t arenas;              /* not freed */
     uint64_t arena_bytes;         /* of memory that these have taken */
-    uint64_t arena_waiting_bytes; /* addresses of freed arenas, not given out again yet: no memory */
+    uint64_t arena_waiting_bytes; /* addresses of freed arenas, not used again yet: no memory */
 } tri_stats;
 
 /* C++17 knows no designators, and its compilers warn of fields that an initializer leaves out. */
@@ -87,17 +87,20 @@ TRI_API int tri_stats_get(tri_stats *stats);
  * NULL for any other number. */
 TRI_API const char *tri_delay_name(tri_delay_cause cause);
 
-/* About the object that p points to or into: its first byte, its usable bytes, the type it was
- * allocated with (of the element for an array; tri_type_bytes for leaf objects; NULL where the
- * object carries a bitmap instead). NULL or 0 when p is not a pointer to a live heap object. Any
- * thread; the caller keeps p alive. */
+/* About the object of the heap, or the value of an arena, that p points to or into: its first byte,
+ * its usable bytes, the type it was allocated with. Of an array that is the element's; of a leaf
+ * object tri_type_bytes, of an arena's leaf value its own; NULL where an object carries a bitmap
+ * instead (a value never does). NULL or 0 when p points to neither: to memory that is free, into an
+ * arena that was freed, or elsewhere. Any thread; the caller keeps the object, or the arena,
+ * alive. */
 TRI_API void *tri_object_base(const void *p);
 TRI_API size_t tri_object_size(const void *p);
 TRI_API const tri_type *tri_object_type(const void *p);
 
-/* Which words the collector takes for pointers: in the object that p points to or into, from its
- * first byte on, or in the range of roots that p points into (root.h), from the range's first byte
- * on. (The TRI_ROOT variables of one module are one range, of which it reads every word.)
+/* Which words the collector takes for pointers: in the object or value that p points to or into,
+ * from its first byte on, or in the range of roots that p points into (root.h), from the range's
+ * first byte on. (The TRI_ROOT variables of one module are one range, of which it reads every
+ * word.)
  *
  * mask[i] gets 1 if word i is one, else 0, up to the last pointer, and at most `max` bytes; what
  * follows in `mask` is left alone. Returns how many bytes the whole mask has, whether there was

@@ -22,8 +22,8 @@ TRI_BEGIN_DECLS
 
 /* Makes n values of `type` at `base`, which must be aligned to the word, roots until
  * tri_root_remove(base). Stores to them need the barrier; bulk barriers know their layout.
- * 0, -EINVAL for a bad range or one that overlaps a registered one, or -ENOMEM. Any thread; may be a
- * safepoint, once the range is a root. */
+ * 0, -EINVAL for a bad range or one that overlaps a registered one, or -ENOMEM. Any thread; may be
+ * a safepoint, once the range is a root. */
 TRI_API int tri_root_add(void *base, const tri_type *type, size_t n);
 
 /* Ends a registration made with the same base: 0, or -ENOENT. The memory may be

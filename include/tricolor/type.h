@@ -9,13 +9,11 @@
  *
  * What a list of members must say:
  *   - Every word that may hold the only pointer to a heap object is named. A word left out is
- *     never read: what only it points
- *     to will be freed while in use.
+ *     never read: what only it points to will be freed while in use.
  *   - A member is a pointer, an array of pointers, or a designator of one: left, in.left,
  *     slot[2].p.
  *   - A named word may hold NULL, a pointer to or into a heap object, tagged or not, or a
- *     pointer to other memory. So naming
- *     a word too many costs time, not safety.
+ *     pointer to other memory. So naming a word too many costs time, not safety.
  * Mistakes the compiler can see are errors at compile time that name the type and the member.
  *
  * The macros work in C11 and C++17 (the compiler's GNU extensions are used), at file scope,
@@ -37,9 +35,10 @@ TRI_BEGIN_DECLS
  * bits once and keeps them in *cache.
  * CONSERVATIVE: the layout is not known, so every word is named; for tools that tell such
  * objects from exact ones.
- * GC_PROGRAM: gc_data is a tri_gc_program (gc_program.h), which the runtime turns into bits before
- * the first object is allocated. They are kept in *cache; those of a type above 1 MiB once an
- * object, as long as the object lives.
+ * GC_PROGRAM: gc_data is a tri_gc_program (gc_program.h). The runtime turns it into bits, once,
+ * before the first object is allocated, and keeps them in *cache. If ptr_bytes is above 1 MiB it
+ * makes bits for each object instead, which go with the object; in *cache it keeps those of such a
+ * type only once it was that of a root, of an arena's value or of a field (type_build.h).
  * BUILT: made by tri_type_build(); no other type has this flag. */
 #define TRI_TYPE_LEAF 1u
 #define TRI_TYPE_FLEX 2u
@@ -53,8 +52,8 @@ TRI_BEGIN_DECLS
  * call), and whatever its flags do not ask for. A descriptor never changes and lives as long as
  * the heap, but for those of type_build.h. The collector sees to that where it is part of a shared
  * object: one of whose types there has been an object, a value of an arena or a root stays loaded
- * until the process ends, whatever dlclose() is told (docs/threads.md). Its size and the order of its
- * fields belong to the library's ABI. */
+ * until the process ends, whatever dlclose() is told (docs/threads.md). Its size and the order of
+ * its fields belong to the library's ABI. */
 typedef struct tri_type {
     /* Bytes of one element, of the fixed part if FLEX; a multiple of the word unless leaf. */
     size_t size;

@@ -40,8 +40,8 @@ typedef struct tri_type_field {
 typedef struct tri_type_desc {
     /* For messages and tools, or NULL; copied. */
     const char *name;
-    /* Bytes of one element; of the fixed part, which may be 0, if there is a tail. A multiple of the
-     * word if there are pointers in it or in the tail. */
+    /* Bytes of one element; of the fixed part, which may be 0, if there is a tail. A multiple of
+     * the word if there are pointers in it or in the tail. */
     size_t size;
     const tri_type_field *fields;
     size_t field_count;
@@ -54,11 +54,11 @@ typedef struct tri_type_desc {
     uint32_t flags;
 } tri_type_desc;
 
-/* Makes *out the type that `desc` describes. *out belongs to the caller and stays where it is and as
- * it is until the type has been retired; all else that the type needs belongs to the library. The
- * description is not needed any more.
- * 0; -EINVAL if the description breaks one of the rules above or one of gc_program.h, or uses a type
- * that does or that was retired; -ENOMEM. On an error *out is left alone.
+/* Makes *out the type that `desc` describes. *out belongs to the caller and stays where it is and
+ * as it is until the type has been retired; all else that the type needs belongs to the library.
+ * The description is not needed any more.
+ * 0; -EINVAL if the description breaks one of the rules above or one of gc_program.h, or uses a
+ * type that does or that was retired; -ENOMEM. On an error *out is left alone.
  * Any thread, before tri_init too; no safepoint. Time and memory: a bit for each word of a field
  * list's type up to its last pointer; the length of a program, whatever its counts. */
 TRI_API int tri_type_build(tri_type *out, const tri_type_desc *desc);

@@ -17,8 +17,8 @@
 /* What the runtime keeps about a type; zero at first. A line of its own: it is read at each
  * allocation and hardly ever written. */
 struct tri__type_state {
-    void *mask;          /* BYTE_MASK: as bits, once it was needed */
-    uint32_t run_offset; /* atomic: bytes from the run of its span class to its own; 0: it has none */
+    void *mask;          /* BYTE_MASK, GC_PROGRAM: as bits, once it was needed */
+    uint32_t run_offset; /* atomic: bytes from its span class's run to its own; 0: it has none */
     uint32_t spans;      /* atomic: typed spans of this type */
     uint32_t held;       /* atomic: 1: its shared object is not unloaded any more */
 } __attribute__((aligned(64)));

@@ -38,8 +38,8 @@ static void hold(struct tri__cache *cache, unsigned number, struct tri__span *sp
         cache->used[number / 64] &= ~(UINT64_C(1) << (number % 64));
 }
 
-/* What a run is laid out for when it is cut. A run that fits no type is tagged with its own address,
- * which no type's tag equals. */
+/* What a run is laid out for when it is cut. A run that fits no type is tagged with its own
+ * address, which no type's tag equals. */
 static const void *tag_of(const struct tri__run *run, const struct tri__span *span,
                           const tri_type *type)
 {

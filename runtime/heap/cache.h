@@ -45,10 +45,10 @@ static inline enum tri__colour tri__cache_colour(const struct tri__cache *cache)
 
 void tri__cache_init(struct tri__cache *cache, struct tri__cache_phase phase);
 
-/* Gives the thread's run `number` at least one slot. The number is a span class, and slots of bitmap
- * spans get `type`'s layout when it is not NULL; or that of `type`'s own run. false: out of memory,
- * or, of such a run: the thread may have none of that type now. No safepoint; the caller has passed
- * one. */
+/* Gives the thread's run `number` at least one slot. The number is a span class, and slots of
+ * bitmap spans get `type`'s layout when it is not NULL; or that of `type`'s own run. false: out of
+ * memory, or, of such a run: the thread may have none of that type now. No safepoint; the caller
+ * has passed one. */
 bool tri__cache_refill(struct tri__cache *cache, unsigned number, const tri_type *type);
 
 /* H1: sweeping is over for this thread. New objects are still white: another thread

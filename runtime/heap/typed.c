@@ -2,8 +2,8 @@
 /* Hot types: the table of indices, and heat (see typed.h).
  *
  * What threads read without the lock, a type's run offset, is only a hint. A thread that still uses
- * an old one finds a run with another type's tag, or one of its type that the thread may as well use
- * up [inv.typed.tag]. */
+ * an old one finds a run with another type's tag, or one of its type that the thread may as well
+ * use up [inv.typed.tag]. */
 #include "heap/typed.h"
 
 #include <pthread.h>

@@ -4,8 +4,8 @@
  * Heat is counted by each thread for itself: the bytes of a type that it has lately allocated
  * outside the inline path. A type that is hot in some thread gets an index, and with it, in all
  * threads, the run `TRI__SPAN_CLASSES + index`; but a fresh span of it only a thread in which it is
- * hot, so that no thread has more memory in half-empty spans of a type than it has just allocated of
- * it [inv.typed.bounded].
+ * hot, so that no thread has more memory in half-empty spans of a type than it has just allocated
+ * of it [inv.typed.bounded].
  *
  * Owns: the table of indices. Locks: hot_lock, for changes of the table; tried, not waited for, by
  * threads that allocate.

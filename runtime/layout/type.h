@@ -34,8 +34,8 @@ const uint64_t *tri__type_mask(const tri_type *type);
 void tri__type_unroll(const tri_type *type, uint64_t *mask);
 
 /* 64 bits of the mask: bit k is word 64 * index + k. 0 past ptr_bytes. Never fails, though it is
- * slow for a byte mask that was not turned into bits for lack of memory, and very slow for a program:
- * of that the mask is made now if it can be. */
+ * slow for a byte mask that was not turned into bits for lack of memory, and very slow for a
+ * program: of that the mask is made now if it can be. */
 uint64_t tri__type_mask_word(const tri_type *type, size_t index);
 
 /* Bytes of an object, `bytes` long, up to where its last pointer ends: what there is to scan. */

@@ -11,7 +11,7 @@
 #include "layout/gc_program.h"
 #include "layout/type_pointers.h"
 
-/* A mask that is made by the iterator is made of an object at this address: 0 would end the walk. */
+/* A mask that is made by the iterator is of an object at this address: 0 would end the walk. */
 #define FIRST_WORD ((uintptr_t)TRI_WORD)
 
 /* What a description comes to, before anything is allocated. */
@@ -203,9 +203,9 @@ static void lay_out_fields(struct tri__built *built, tri_type *type, const tri_t
     type->gc_data = built->words;
 }
 
-/* For inline allocation and spans of its own, as the macros do: the slot is what it takes there, the
- * span class what it takes among other types, with a footer then if need be. A flexible type has
- * neither. */
+/* For inline allocation and spans of its own, as the macros do: the slot is what it takes there,
+ * the span class what it takes among other types, with a footer then if need be. A flexible type
+ * has neither. */
 static void choose_slot(tri_type *type, const tri_type *self)
 {
     bool leaf = type->ptr_bytes == 0;

@@ -17,8 +17,8 @@ void tri__retired_types_review(void);
 bool tri__retired_types_are_watched(void);
 
 /* Between these two there is a heap, and `withdraw` is called for each type that is retired: it
- * shall get no more spans of its own. Outside, a type is gone as soon as it is retired; closing ends
- * all that are still waited for. */
+ * shall get no more spans of its own. Outside, a type is gone as soon as it is retired; closing
+ * ends all that are still waited for. */
 void tri__retired_types_open(void (*withdraw)(const tri_type *type));
 void tri__retired_types_close(void);
 
