@@ -35,6 +35,7 @@ enum met {
     MET_OWN_MASK,
     MET_ARENA,
     MET_PROGRAM, /* in the heap */
+    MET_TYPED_PROGRAM,
     MET_ARENA_PROGRAM,
     MET_KINDS,
 };
@@ -54,6 +55,7 @@ static const struct {
     [MET_OWN_MASK] = {"large, with a mask of its own", 1},
     [MET_ARENA] = {"arena", 100},
     [MET_PROGRAM] = {"a program, in the heap", 30},
+    [MET_TYPED_PROGRAM] = {"a program, typed", 5},
     [MET_ARENA_PROGRAM] = {"a program, in an arena", 5},
 };
 
@@ -95,7 +97,11 @@ static void note_met(const struct laid_out *object)
     enum met kind = met_kind(object);
 
     met[kind]++;
-    if ((type->flags & TRI_TYPE_GC_PROGRAM) != 0)
+    if ((type->flags & TRI_TYPE_GC_PROGRAM) == 0)
+        return;
+    if (kind_of_object(object) == TRI__KIND_TYPED)
+        met[MET_TYPED_PROGRAM]++;
+    else
         met[kind == MET_ARENA ? MET_ARENA_PROGRAM : MET_PROGRAM]++;
 }
 
@@ -244,14 +250,30 @@ static void one_object(struct choices *choices, size_t number, tri_arena *arena)
 }
 
 /* Of every class alike. */
+static void choose_hot(struct choices *choices, struct layout *layout)
+{
+    unsigned span_class = 2 * (1 + (unsigned)choose(choices, TRI__SIZE_CLASSES - 1));
+    size_t most = tri__class_info[span_class].size / TRI_WORD;
+    size_t least = span_class > 2 ? tri__class_info[span_class - 2].size / TRI_WORD + 1 : 1;
+
+    choose_stateful_layout(choices, layout, least + choose(choices, most - least + 1));
+}
+
+/* false: a leaf, or flexible, or too large. */
+static bool choose_hot_program(struct choices *choices, struct layout *layout)
+{
+    choose_program_layout(choices, layout, LAYOUT_MOST_WORDS, false);
+    if (tri__typed_is_able(&layout->type))
+        return true;
+    drop_program_layout(layout);
+    return false;
+}
+
 static void make_hot(struct choices *choices)
 {
     for (unsigned i = 0; i < HOT; i++) {
-        unsigned span_class = 2 * (1 + (unsigned)choose(choices, TRI__SIZE_CLASSES - 1));
-        size_t most = tri__class_info[span_class].size / TRI_WORD;
-        size_t least = span_class > 2 ? tri__class_info[span_class - 2].size / TRI_WORD + 1 : 1;
-
-        choose_stateful_layout(choices, &hot[i], least + choose(choices, most - least + 1));
+        if (choose(choices, 4) != 0 || !choose_hot_program(choices, &hot[i]))
+            choose_hot(choices, &hot[i]);
         ck_assert(heat_up(&hot[i]));
     }
 }
@@ -272,7 +294,7 @@ static void one_round(struct choices *choices)
     for (int i = 0; i < ROUND; i++)
         drop_program_layout(&layouts[i]);
     for (int i = 0; i < HOT; i++)
-        drop_layout(&hot[i]);
+        drop_program_layout(&hot[i]);
 }
 
 START_TEST(random_objects)
