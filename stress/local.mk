@@ -2,10 +2,10 @@
 # Long-running programs with oracles; make check runs them for seconds, make soak for as long as wanted.
 
 # Linked as a user links: only what the library exports. -no-install: no wrapper script around it.
-check_PROGRAMS += %D%/bulk %D%/graph
-TESTS += %D%/bulk %D%/graph
+check_PROGRAMS += %D%/arenas %D%/bulk %D%/graph
+TESTS += %D%/arenas %D%/bulk %D%/graph
 
-# What every program has.
+# What graph and bulk have.
 stress_common =
 stress_common += %D%/driver.c
 stress_common += %D%/driver.h
@@ -17,6 +17,13 @@ stress_common += %D%/shadow.c
 stress_common += %D%/shadow.h
 stress_common += %D%/worker.c
 stress_common += %D%/worker.h
+
+stress_arenas_LDADD = libtricolor.la
+stress_arenas_LDFLAGS = -no-install
+stress_arenas_SOURCES =
+stress_arenas_SOURCES += %D%/arenas.c
+stress_arenas_SOURCES += %D%/worker.c
+stress_arenas_SOURCES += %D%/worker.h
 
 stress_bulk_LDADD = libtricolor.la
 stress_bulk_LDFLAGS = -no-install
@@ -40,15 +47,6 @@ stress_graph_SOURCES += %D%/patterns.c
 stress_graph_SOURCES += %D%/world.c
 stress_graph_SOURCES += %D%/world.h
 
-check_PROGRAMS += %D%/arenas
-TESTS += %D%/arenas
-stress_arenas_LDADD = libtricolor.la
-stress_arenas_LDFLAGS = -no-install
-stress_arenas_SOURCES =
-stress_arenas_SOURCES += %D%/arenas.c
-stress_arenas_SOURCES += %D%/worker.c
-stress_arenas_SOURCES += %D%/worker.h
-
 # In --enable-debug builds: without one half of the protocol the programs must fail.
 TESTS += %D%/test_faults.sh
 EXTRA_DIST += %D%/test_faults.sh
@@ -56,6 +54,6 @@ EXTRA_DIST += %D%/test_faults.sh
 # make soak DURATION=600: runs of a minute each with new seeds, in whatever build this is.
 DURATION = 600
 EXTRA_DIST += %D%/soak.sh
-soak: %D%/bulk$(EXEEXT) %D%/graph$(EXEEXT)
+soak: %D%/arenas$(EXEEXT) %D%/bulk$(EXEEXT) %D%/graph$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(DURATION)
 .PHONY: soak

@@ -12,7 +12,11 @@ while left=$((end - $(date +%s))) && [ "$left" -gt 0 ]; do
     [ "$left" -lt 60 ] || left=60
     seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
     status=0
-    program=$([ $((count % 2)) -eq 0 ] && echo graph || echo bulk)
+    case $((count % 3)) in
+    0) program=graph ;;
+    1) program=bulk ;;
+    *) program=arenas ;;
+    esac
     "$TRI_BUILDDIR/stress/$program" --seed "$seed" --seconds "$left" || status=$?
     if [ "$status" -ne 0 ]; then
         echo "soak: FAILED: $program with seed $seed, status $status, after $count good seeds:$seeds"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # In a build with --enable-debug: leaving out one half of the protocol makes a stress program fail, so each half is
 # needed, and the program sees it when one is missing (docs/invariants.md). With no fault, and without memory for work
-# chunks, it passes. graph is for the whole protocol, bulk for what only bulk barriers do.
+# chunks, it passes. graph is for the whole protocol, bulk for what only bulk barriers do, arenas for memory of
+# arenas, which is freed while a mark is running.
 set -eu
 
 SEEDS=${TRI_FAULT_SEEDS:-6} # tried until the fault shows
@@ -73,4 +74,6 @@ must_pass bulk no-chunks
 for fault in drop-old drop-new; do
     must_fail bulk "$fault"
 done
+must_pass arenas no-chunks
+must_fail arenas drop-old
 [ "$failures" -eq 0 ]
