@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/gdb_program.c: builds a small heap of all kinds of objects, writes what tri_dump_object and
  * tri_dump_span say of it to the file it is given, and waits at a place where test_gdb.sh stops it.
+ * Then it walks some of them, for test_gdb.sh to stop the iterator.
  * Threads: one sleeps in TRI_BLOCKING, so that there is one to be seen. */
 #include <fcntl.h>
 #include <pthread.h>
@@ -55,6 +56,7 @@ list *flexible;
 wide *with_byte_mask;
 void *leaf, *conservative, *nothing, *freed, *value, *lost, **by_program;
 pointer_first *hot;
+int iterators; /* a file where gdb has the library write its iterators */
 
 static int ends[2]; /* nothing ever comes through this pipe */
 
@@ -122,6 +124,11 @@ static void build(void)
     build_arenas();
 }
 
+static int create(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+}
+
 static void write_dumps(const char *path)
 {
     const void *objects[] = {(char *)single + 9,
@@ -137,7 +144,7 @@ static void write_dumps(const char *path)
                              (char *)value + 30000,
                              by_program + 77001,
                              hot};
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int file = create(path);
 
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
         tri_dump_object(objects[i], file);
@@ -148,6 +155,17 @@ static void write_dumps(const char *path)
     close(file);
 }
 
+/* A bitmap, elements of up to 64 words, larger ones, a fixed part and its tail, a program. */
+static void walk(void)
+{
+    const void *objects[] = {single, tri_new_array(node, 60), with_byte_mask,
+                             tri_new_flex(list, 150), by_program};
+    uint8_t mask[1];
+
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+        tri_pointer_mask(objects[i], mask, sizeof mask);
+}
+
 int main(int argc, char **argv)
 {
     static int slept;
@@ -156,7 +174,7 @@ int main(int argc, char **argv)
 
     config.gc_percent = -1;
     config.heap_reserve = (size_t)64 << 20; /* gdb writes all of it into a core file */
-    if (argc != 2 || tri_init(&config) != 0 || pipe(ends) != 0)
+    if (argc != 3 || tri_init(&config) != 0 || pipe(ends) != 0)
         return 2;
     if (pthread_create(&thread, NULL, sleep_in_blocking, &slept) != 0)
         return 2;
@@ -165,6 +183,8 @@ int main(int argc, char **argv)
     usleep(100000); /* until it sleeps */
     build();
     write_dumps(argv[1]);
+    iterators = create(argv[2]);
     stop_here();
+    walk();
     return 0;
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# tools/tricolor-gdb.py on a live process and on a core file: what it says of objects and spans is what tri_dump_object and
-# tri_dump_span say, and the summaries have what the program built. Without debug information it says so.
+# tools/tricolor-gdb.py on a live process and on a core file: what it says of objects, spans and iterators is what
+# tri_dump_object, tri_dump_span and tri__dump_type_pointers say, and the summaries have what the program built. Without
+# debug information it says so.
 set -eu
 
 script=$TRI_SRCDIR/tools/tricolor-gdb.py
@@ -56,6 +57,38 @@ tricolor heap
 tricolor threads
 END
 
+# Each time an iterator goes to another window: where it stands, by gdb and by the library, which has iterators of its own.
+{
+    echo 'break tri__type_pointers_advance_slow'
+    i=0
+    while [ "$i" -lt 16 ]; do
+        cat <<'END'
+continue
+disable $bpnum
+echo == iterator\n
+tricolor iterator it
+tricolor iterator *it
+echo == rest\n
+call (void)tri__dump_type_pointers(it, iterators)
+call (void)tri__dump_type_pointers(it, iterators)
+enable $bpnum
+END
+        i=$((i + 1))
+    done
+} >"$tmp/walk"
+
+same_iterators() # same_iterators <what gdb said>
+{
+    sed -n '/^== iterator/,/^== rest/p' "$1" | grep -v '^==' >"$tmp/walk.gdb" || :
+    if ! diff "$tmp/iterators" "$tmp/walk.gdb"; then
+        echo "FAILED: the library's iterators (<) and gdb's (>) differ"
+        failures=1
+    fi
+    for state in 'over elements of up to 64 words' 'over larger elements' 'at its end'; do
+        expect "$tmp/walk.gdb" "^  iterator $state\$"
+    done
+}
+
 # same <name> <what gdb said>: objects and spans are told as the program tells them, but for who holds a span.
 same()
 {
@@ -76,7 +109,8 @@ same()
     expect "$2" '^  2 attached$'
 }
 
-run_gdb -ex 'break stop_here' -ex "run '$tmp/dumps'" -x "$tmp/look" -ex "generate-core-file $tmp/core" "$program" >"$tmp/live"
+run_gdb -ex 'break stop_here' -ex "run '$tmp/dumps' '$tmp/iterators'" -x "$tmp/look" -ex "generate-core-file $tmp/core" \
+    -x "$tmp/walk" "$program" >"$tmp/live"
 if grep -q 'has no debug information' "$tmp/live"; then
     skip "this build has no debug information"
 fi
@@ -84,6 +118,7 @@ if grep -qi 'could not trace\|ptrace: Operation not permitted' "$tmp/live"; then
     skip "gdb may not run programs here"
 fi
 same "live process" "$tmp/live"
+same_iterators "$tmp/live"
 
 if [ -s "$tmp/core" ]; then
     run_gdb -x "$tmp/look" "$program" "$tmp/core" >"$tmp/post"
@@ -101,6 +136,8 @@ run_gdb -x "$script" -ex 'break main' -ex 'run x' -ex 'tricolor heap' "$program"
 expect "$tmp/main" 'tricolor: there is no heap: tri_init() has not been called'
 run_gdb -x "$script" -ex 'tricolor object' "$program" >"$tmp/empty" || :
 expect "$tmp/empty" "tricolor: "
+run_gdb -x "$script" -ex 'tricolor iterator 7' "$program" >"$tmp/other" || :
+expect "$tmp/other" 'tricolor: 7 is no struct tri__type_pointers, nor a pointer to one'
 library=$TRI_BUILDDIR/.libs/libtricolor.so
 if [ -e "$library" ] && command -v strip >/dev/null; then
     strip --strip-debug -o "$tmp/stripped.so" "$library"

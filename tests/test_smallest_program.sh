@@ -1,8 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A newcomer's first minute: installs the library into an empty directory, builds the smallest program with
-# nothing but what pkg-config says, as C and as C++17, against libtricolor.so and libtricolor.a, and runs it.
+# nothing but what pkg-config says, as C and as C++17, against libtricolor.so and libtricolor.a, and runs it. It is the
+# program that README.md shows, to the letter.
 set -eu
+
+# The first block of C under "The smallest program".
+sed -n '/^## The smallest program$/,/^```$/p' "$TRI_SRCDIR/README.md" | sed -e '1,/^```c$/d' -e '/^```$/d' |
+    diff - "$TRI_SRCDIR/tests/smallest_program.c" || {
+    echo "FAILED: README.md (<) and tests/smallest_program.c (>) differ"
+    exit 1
+}
 
 if [ -n "$TRI_SANITIZERS" ]; then
     echo "SKIP: a program needs the sanitizer's flags, which pkg-config does not give"

@@ -4,13 +4,17 @@
     (gdb) source /usr/share/tricolor/tricolor-gdb.py
     (gdb) tricolor object node->left
     (gdb) tricolor span node
+    (gdb) tricolor iterator it
     (gdb) tricolor heap
     (gdb) tricolor threads
 
 They read memory and never call into the program, so they work on a core file as on a live process,
-and wherever the program was stopped. They need the library's debug information. What `object` and
-`span` print is what tri_dump_object() and tri_dump_span() write.
+and wherever the program was stopped. They need the library's debug information. What `object`,
+`span` and `iterator` print is what tri_dump_object(), tri_dump_span() and
+tri__dump_type_pointers() write.
 """
+
+import itertools
 
 import gdb
 
@@ -18,6 +22,8 @@ WORD = 8
 WINDOW_WORDS = 64
 LONG_RUN = 4
 SLOTS_A_LINE = 64
+LEFT_SHOWN = 32
+LEFT_A_LINE = 4
 COLOURS = (("free", "."), ("white", "o"), ("black", "#"))
 # Macros of the library, which debug information does not have.
 BYTE_MASK = 4  # TRI_TYPE_BYTE_MASK
@@ -492,6 +498,65 @@ def put_span(heap, span):
         print("    %4d  %s" % (row, " ".join(line[i:i + 8] for i in range(0, len(line), 8))))
 
 
+# ---------------------------------------------------------------------------- iterators
+
+
+class Iterator:
+    """A struct tri__type_pointers: 64 words' bits, and what follows them."""
+
+    def __init__(self, value):
+        for name in ("mask", "address", "limit", "element", "pattern", "window"):
+            setattr(self, name, int(value[name]))
+        self.type, self.type_name = type_at(address(value["type"]))
+
+    def state(self):
+        if self.type is None:
+            return "at its end" if self.mask == 0 else "in its last window"
+        return "over elements of up to 64 words" if self.window != 0 else "over larger elements"
+
+    def window_end(self):
+        """A window of a large element, or of a fixed part, ends where that does."""
+        if self.window != 0:
+            return self.address + self.window
+        return min(self.address + WINDOW_WORDS * WORD, self.element + self.type.size)
+
+    def left(self):
+        """The words that it has still to visit: those of its window, and what its type says from
+        there on."""
+        for bit in range(WINDOW_WORDS):
+            if self.mask >> bit & 1:
+                yield self.address + bit * WORD
+        if self.type is None:
+            return
+        for word in range(self.window_end(), self.limit, WORD):
+            if self.type.is_pointer((word - self.element) // WORD):
+                yield word
+
+
+def bits_of(word):
+    return put_bits(word >> bit & 1 for bit in range(WINDOW_WORDS))
+
+
+def put_left(slots):
+    shown = list(itertools.islice(slots, LEFT_SHOWN + 1))
+    rows = [" ".join("%#x" % slot for slot in shown[i:min(i + LEFT_A_LINE, LEFT_SHOWN)])
+            for i in range(0, min(len(shown), LEFT_SHOWN), LEFT_A_LINE)]
+    print("    left     " + ("\n             ".join(rows) or "nothing") +
+          (" and more" if len(shown) > LEFT_SHOWN else ""))
+
+
+def put_iterator(it):
+    print("  iterator " + it.state())
+    print("    type     " + it.type_name)
+    for name in ("element", "address", "limit"):
+        value = getattr(it, name)
+        print("    %-8s %s" % (name, "%#x" % value if value != 0 else "0"))
+    print("    mask     " + bits_of(it.mask))
+    if it.window != 0:
+        print("    pattern  %s in windows of %d bytes" % (bits_of(it.pattern), it.window))
+    put_left(it.left())
+
+
 # -------------------------------------------------------------------------------- heap
 
 
@@ -564,7 +629,7 @@ def argument_address(argument, command):
 
 
 class TricolorCommand(gdb.Command):
-    """Look into the heap of libtricolor: object ADDRESS, span ADDRESS, heap, threads."""
+    """Look into the heap of libtricolor: object ADDRESS, span ADDRESS, iterator IT, heap, threads."""
 
     def __init__(self):
         super().__init__("tricolor", gdb.COMMAND_DATA, prefix=True)
@@ -604,6 +669,26 @@ Its kind and class, who holds it, and its slots by colour, a character a slot.""
             put_span(heap, span)
 
 
+class IteratorCommand(gdb.Command):
+    """tricolor iterator IT: where a type-pointers iterator stands.
+IT is a struct tri__type_pointers, or a pointer to one. The 64 words' bits that it holds, what it
+walks, and the pointer words that it has still to visit."""
+
+    def __init__(self):
+        super().__init__("tricolor iterator", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, argument, from_tty):
+        if argument.strip() == "":
+            raise gdb.GdbError("tricolor: iterator needs an iterator, or a pointer to one")
+        value = gdb.parse_and_eval(argument)
+        if value.type.strip_typedefs().code == gdb.TYPE_CODE_PTR:
+            value = value.dereference()
+        if value.type.strip_typedefs().unqualified().tag != "tri__type_pointers":
+            raise gdb.GdbError("tricolor: %s is no struct tri__type_pointers, nor a pointer to one" %
+                               argument)
+        put_iterator(Iterator(value))
+
+
 class HeapCommand(gdb.Command):
     """tricolor heap: what the whole heap holds, by kinds of spans.
 Slots in threads' caches that are not handed out yet count as white or black."""
@@ -628,5 +713,6 @@ buffer holds."""
         put_threads()
 
 
-for command in (TricolorCommand, ObjectCommand, SpanCommand, HeapCommand, ThreadsCommand):
+for command in (TricolorCommand, ObjectCommand, SpanCommand, IteratorCommand, HeapCommand,
+                ThreadsCommand):
     command()
