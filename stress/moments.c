@@ -55,3 +55,22 @@ void await_time(uint64_t time)
         pause_shortly();
     }
 }
+
+bool await_move(const struct worker *worker, struct moves *moves)
+{
+    if (moves->made == moves->most)
+        return false;
+    if (moves->made > 0)
+        await_time(moves->start + moves->mark_ns * (moves->made - 1) / moves->most);
+    moves->made++;
+    return barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker);
+}
+
+uint64_t await_last_move(const struct worker *worker, const struct moves *moves)
+{
+    while (barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker)) {
+        tri_safepoint();
+        pause_shortly();
+    }
+    return (moves->mark_ns + (now_ns() - moves->start)) / 2;
+}

@@ -38,6 +38,24 @@ void await_sweep(const struct worker *worker);
 /* Answers requests until then. */
 void await_time(uint64_t time);
 
+/* Moves that a thread makes while a mark is running and it has been scanned: spread over the time
+ * that marking takes, so that some come while the marker is at work on what they change. */
+struct moves {
+    uint64_t start, mark_ns, made, most;
+};
+
+static inline struct moves moves_from_now(uint64_t mark_ns, uint64_t most)
+{
+    return (struct moves){.start = now_ns(), .mark_ns = mark_ns, .most = most};
+}
+
+/* Waits until it is time for another move. false: there is none left, or the mark is over, or there
+ * is something else to do. */
+bool await_move(const struct worker *worker, struct moves *moves);
+
+/* Waits for the end of the mark. Returns how long marking takes, for the next time. */
+uint64_t await_last_move(const struct worker *worker, const struct moves *moves);
+
 /* Makes the compiler write to memory what it thinks nobody reads: a scan of the stack does. */
 static inline void on_the_stack(const void *variable)
 {

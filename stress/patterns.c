@@ -158,22 +158,14 @@ static crate *hide_one(struct worker *worker, struct hoard *hoard, crate *chain)
     return hiding;
 }
 
-/* Spread over the time that marking takes: some while the marker is at work on the hoard. */
 __attribute__((noinline)) static crate *hide_many(struct worker *worker, struct hoard *hoard)
 {
-    uint64_t start = now_ns();
+    struct moves moves = moves_from_now(hoard->mark_ns, MOVES);
     crate *chain = NULL;
 
-    for (uint64_t move = 0;
-         move < MOVES && barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker); move++) {
+    while (await_move(worker, &moves))
         chain = hide_one(worker, hoard, chain);
-        await_time(start + hoard->mark_ns * move / MOVES);
-    }
-    while (barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker)) {
-        tri_safepoint();
-        pause_shortly();
-    }
-    hoard->mark_ns = (hoard->mark_ns + (now_ns() - start)) / 2;
+    hoard->mark_ns = await_last_move(worker, &moves);
     return chain;
 }
 

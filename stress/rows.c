@@ -109,22 +109,14 @@ static crate *hide_row(struct worker *worker, struct rows *rows, crate *chain)
     return hiding;
 }
 
-/* Spread over the time that marking takes: some while the marker is at work on the rows. */
 __attribute__((noinline)) static crate *hide_many(struct worker *worker, struct rows *rows)
 {
-    uint64_t start = now_ns();
+    struct moves moves = moves_from_now(rows->mark_ns, MOVES);
     crate *chain = NULL;
 
-    for (uint64_t move = 0;
-         move < MOVES && barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker); move++) {
+    while (await_move(worker, &moves))
         chain = hide_row(worker, rows, chain);
-        await_time(start + rows->mark_ns * move / MOVES);
-    }
-    while (barrier_state() == TRI__BARRIER_SCANNED && !must_leave(worker)) {
-        tri_safepoint();
-        pause_shortly();
-    }
-    rows->mark_ns = (rows->mark_ns + (now_ns() - start)) / 2;
+    rows->mark_ns = await_last_move(worker, &moves);
     return chain;
 }
 

@@ -21,6 +21,13 @@ static inline void start_quiet(void)
     ck_assert_int_eq(tri_init(&config), 0);
 }
 
+static inline tri_stats stats_now(void)
+{
+    tri_stats stats = TRI_STATS_INIT;
+    ck_assert_int_eq(tri_stats_get(&stats), 0);
+    return stats;
+}
+
 /* An address that no scan takes for a pointer. */
 struct hidden {
     uintptr_t bits;

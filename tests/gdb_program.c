@@ -6,20 +6,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <tricolor.h>
 #include <unistd.h>
 
-typedef struct node {
-    struct node *left, *right;
-    long key;
-} node;
-TRI_TYPE(node, left, right);
-
-typedef struct list {
-    size_t length;
-    node *items[];
-} list;
-TRI_FLEX_TYPE(list, items);
+#include "dumped_types.h"
 
 typedef struct wide { /* too many words for one mask */
     void *first[70];

@@ -105,6 +105,7 @@ EXTRA_DIST += %D%/bulk_subjects.h
 EXTRA_DIST += %D%/capture.h
 EXTRA_DIST += %D%/collected.h
 EXTRA_DIST += %D%/cxx_program.cc
+EXTRA_DIST += %D%/dumped_types.h
 EXTRA_DIST += %D%/hot.h
 EXTRA_DIST += %D%/kvserver.session
 EXTRA_DIST += %D%/leaks.c

@@ -236,6 +236,24 @@ START_TEST(bits_at_or_above_used_are_not_trusted)
 }
 END_TEST
 
+/* The next arena's values must find none: only their pointers are written. */
+START_TEST(a_freed_chunk_has_no_bits)
+{
+    enum { WORDS = TRI__ARENA_LEAST / TRI_WORD };
+    start_quiet();
+    tri_arena *arena = tri_arena_new();
+    void **all = tri_arena_alloc_array(arena, &tri_type_ptr, WORDS);
+    struct tri__arena_chunk *chunk = tri__arena_chunk_of(tri__span_at((uintptr_t)all));
+    ck_assert_uint_eq(tri__arena_used(chunk), chunk->bytes);
+    for (int i = 0; i < WORDS / 64; i++)
+        ck_assert_uint_eq(chunk->bits[i], UINT64_MAX);
+    tri_arena_free(arena);
+    for (int i = 0; i < WORDS / 64; i++)
+        ck_assert_uint_eq(chunk->bits[i], 0);
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- keeping ---- */
 
 START_TEST(a_kept_value_outlives_its_arena)
@@ -292,13 +310,6 @@ START_TEST(what_is_kept_has_its_type)
 END_TEST
 
 /* ---- memory ---- */
-
-static tri_stats stats_now(void)
-{
-    tri_stats stats = TRI_STATS_INIT;
-    ck_assert_int_eq(tri_stats_get(&stats), 0);
-    return stats;
-}
 
 START_TEST(statistics)
 {
@@ -448,6 +459,7 @@ int main(int argc, char **argv)
     tcase_add_test(layouts, values_of_all_kinds_in_one_arena);
     tcase_add_test(layouts, gaps_are_no_values);
     tcase_add_test(layouts, bits_at_or_above_used_are_not_trusted);
+    tcase_add_test(layouts, a_freed_chunk_has_no_bits);
     tcase_set_timeout(layouts, 120);
     suite_add_tcase(suite, layouts);
 

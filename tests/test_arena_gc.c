@@ -36,13 +36,6 @@ TRI_TYPE(node, next);
 
 static struct hidden seen[OBJECTS];
 
-static tri_stats stats_now(void)
-{
-    tri_stats stats = TRI_STATS_INIT;
-    ck_assert_int_eq(tri_stats_get(&stats), 0);
-    return stats;
-}
-
 static uint64_t waiting(void)
 {
     return stats_now().arena_waiting_bytes;

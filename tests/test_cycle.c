@@ -34,13 +34,6 @@ TRI_ROOT static void *root;
 
 static struct hidden seen[MANY];
 
-static tri_stats stats_now(void)
-{
-    tri_stats stats = TRI_STATS_INIT;
-    ck_assert_int_eq(tri_stats_get(&stats), 0);
-    return stats;
-}
-
 static node *node_new(uintptr_t key)
 {
     node *fresh = tri_new(node);

@@ -9,23 +9,12 @@
 #include <unistd.h>
 
 #include "collected.h"
+#include "dumped_types.h"
 #include "heap/arena_chunk.h"
 #include "heap/dump.h"
 #include "hot.h"
 #include "layout/dump.h"
 #include "suite.h"
-
-typedef struct node {
-    struct node *left, *right;
-    long key;
-} node;
-TRI_TYPE(node, left, right);
-
-typedef struct list {
-    size_t length;
-    node *items[];
-} list;
-TRI_FLEX_TYPE(list, items);
 
 typedef struct board { /* no mask of it is in its page */
     node *pieces[95];

@@ -29,13 +29,6 @@ static bool is_least_goal(uint64_t goal)
     return goal > 4 * MEGABYTE - 4096 && goal <= 4 * MEGABYTE;
 }
 
-static tri_stats stats_now(void)
-{
-    tri_stats stats = TRI_STATS_INIT;
-    ck_assert_int_eq(tri_stats_get(&stats), 0);
-    return stats;
-}
-
 static void start_with(int gc_percent)
 {
     tri_config config = TRI_CONFIG_INIT;

@@ -59,13 +59,6 @@ static void start_limited(int which)
     ck_assert_int_eq(tri_init(&config), 0);
 }
 
-static tri_stats stats_now(void)
-{
-    tri_stats stats = TRI_STATS_INIT;
-    ck_assert_int_eq(tri_stats_get(&stats), 0);
-    return stats;
-}
-
 /* ---- ways to allocate; each takes about `bytes` ---- */
 
 static void *one_node(size_t bytes)
