@@ -5,25 +5,13 @@
 #include "base/fault.h"
 #include "base/module.h"
 
-/* Types that have no state: flexible ones, very large ones, those written by hand. Sets of four; if
- * one is full, its types are held again now and then. */
-#define SETS 64u
-#define WAYS 4u
+const tri_type *tri__noted_types[TRI__NOTED_SETS][TRI__NOTED_WAYS];
 
-static const tri_type *noted[SETS][WAYS]; /* atomic; a set is filled from its first way on */
-
-static const tri_type **set_of(const tri_type *type)
+bool tri__type_is_noted_slow(const tri_type *type)
 {
-    uintptr_t line = (uintptr_t)type / sizeof *type;
+    const tri_type **set = tri__noted_set(type);
 
-    return noted[(line ^ line / SETS) % SETS];
-}
-
-bool tri__type_is_noted(const tri_type *type)
-{
-    const tri_type **set = set_of(type);
-
-    for (unsigned i = 0; i < WAYS; i++)
+    for (unsigned i = 1; i < TRI__NOTED_WAYS; i++)
         if (tri__load_acquire(&set[i]) == type) /* acq <- rel in note() */
             return true;
     return false;
@@ -32,12 +20,12 @@ bool tri__type_is_noted(const tri_type *type)
 /* Threads may note the same type twice, or each take the other's last way: no harm. */
 static void note(const tri_type *type)
 {
-    const tri_type **set = set_of(type);
+    const tri_type **set = tri__noted_set(type);
     unsigned way = 0;
 
-    while (way < WAYS - 1 && tri__load_relaxed(&set[way]) != NULL)
+    while (way < TRI__NOTED_WAYS - 1 && tri__load_relaxed(&set[way]) != NULL)
         way++;
-    tri__store_release(&set[way], type); /* rel -> acq in tri__type_is_noted() */
+    tri__store_release(&set[way], type); /* rel -> acq in tri__type_part_is_held() */
 }
 
 /* That a shared object cannot be kept has been said; the rest is up to its user. */
@@ -62,7 +50,7 @@ void tri__type_hold(const tri_type *type)
 
 void tri__types_forget_held(void)
 {
-    for (unsigned set = 0; set < SETS; set++)
-        for (unsigned way = 0; way < WAYS; way++)
-            tri__store_relaxed(&noted[set][way], NULL);
+    for (unsigned set = 0; set < TRI__NOTED_SETS; set++)
+        for (unsigned way = 0; way < TRI__NOTED_WAYS; way++)
+            tri__store_relaxed(&tri__noted_types[set][way], NULL);
 }

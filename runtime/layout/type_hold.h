@@ -11,13 +11,30 @@
 
 #include "layout/type.h"
 
-bool tri__type_is_noted(const tri_type *type);
+/* Types that have no state and are held: flexible ones, very large ones, those written by hand.
+ * Sets of four, filled from the first way on; types of a set that is full are held again now and
+ * then. */
+#define TRI__NOTED_SETS 64u
+#define TRI__NOTED_WAYS 4u
+extern const tri_type *tri__noted_types[TRI__NOTED_SETS][TRI__NOTED_WAYS]; /* atomic */
+
+static inline const tri_type **tri__noted_set(const tri_type *type)
+{
+    uintptr_t line = (uintptr_t)type / sizeof *type;
+
+    return tri__noted_types[(line ^ line / TRI__NOTED_SETS) % TRI__NOTED_SETS];
+}
+
+/* Looks at the ways behind the first. */
+bool tri__type_is_noted_slow(const tri_type *type);
 
 static inline bool tri__type_part_is_held(const tri_type *type)
 {
     if (TRI__LIKELY(type->stateful))
         return tri__load_acquire(&TRI__TYPE_STATE(type)->held) != 0; /* acq <- rel in hold_part() */
-    return tri__type_is_noted(type);
+    return type == &tri_type_ptr || /* our own: this library is not unloaded */
+           tri__load_acquire(tri__noted_set(type)) == type || /* acq <- rel in note() */
+           tri__type_is_noted_slow(type);
 }
 
 /* May the type be named by what stays? Cheap enough for each object that takes the slow path. */
