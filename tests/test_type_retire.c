@@ -141,6 +141,10 @@ START_TEST(built_types_get_hot)
     ck_assert_uint_ne(typed, 0);
     ck_assert(types[0]->size <= TRI__BITMAP_BYTES || typed == 3);
     tri_shutdown();
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(tri_type_retire(types[i]), 0);
+        free(types[i]);
+    }
 }
 END_TEST
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What each module says about itself, found as `module` by dlsym(). */
+/* What each module says about itself, found as `module` or `user_module` by dlsym(). */
 #ifndef MODULE_H
 #define MODULE_H
 

@@ -41,5 +41,5 @@ static const void *type(void)
     return &tri_type_node;
 }
 
-MODULE_API extern const struct module module;
-const struct module module = {.make = make, .check = check, .type = type};
+MODULE_API extern const struct module user_module;
+const struct module user_module = {.make = make, .check = check, .type = type};
