@@ -236,6 +236,30 @@ START_TEST(bits_at_or_above_used_are_not_trusted)
 }
 END_TEST
 
+/* Up to the last word of a window. */
+START_TEST(windows_end_where_what_is_used_does)
+{
+    start_quiet();
+    tri_arena *arena = tri_arena_new();
+    for (unsigned words = 1; words <= 65; words++) {
+        char *value = tri_arena_alloc(arena, &tri_type_one);
+        struct tri__arena_chunk *chunk = tri__arena_chunk_of(tri__span_at((uintptr_t)value));
+        size_t at = words <= 64 ? 0 : 1;
+        uint64_t bits = chunk->bits[at];
+        ck_assert_uint_eq(tri__arena_used(chunk), words * TRI_WORD);
+        chunk->bits[at] = UINT64_MAX;
+        struct tri__type_pointers it =
+            tri__arena_window(chunk, at * TRI__ARENA_WINDOW, tri__arena_used(chunk));
+        for (size_t k = 64 * at; k < words; k++)
+            ck_assert_uint_eq(tri__type_pointers_next(&it), chunk->span.base + k * TRI_WORD);
+        ck_assert_uint_eq(tri__type_pointers_next(&it), 0);
+        chunk->bits[at] = bits;
+    }
+    tri_arena_free(arena);
+    tri_shutdown();
+}
+END_TEST
+
 /* The next arena's values must find none: only their pointers are written. */
 START_TEST(a_freed_chunk_has_no_bits)
 {
@@ -459,6 +483,7 @@ int main(int argc, char **argv)
     tcase_add_test(layouts, values_of_all_kinds_in_one_arena);
     tcase_add_test(layouts, gaps_are_no_values);
     tcase_add_test(layouts, bits_at_or_above_used_are_not_trusted);
+    tcase_add_test(layouts, windows_end_where_what_is_used_does);
     tcase_add_test(layouts, a_freed_chunk_has_no_bits);
     tcase_set_timeout(layouts, 120);
     suite_add_tcase(suite, layouts);
