@@ -8,6 +8,7 @@
 
 #include "heap/cache.h"
 #include "heap/heap.h"
+#include "layout/type_hold.h"
 
 static inline struct tri__cache *bare_attach(void)
 {
@@ -24,11 +25,6 @@ static inline void bare_refilled(struct tri__cache *cache, uint64_t start)
     (void)cache, (void)start;
 }
 
-static inline void bare_hold_type(const tri_type *type)
-{
-    (void)type;
-}
-
 static inline bool bare_out_of_memory(struct tri__cache *cache, size_t bytes, unsigned attempt)
 {
     (void)cache, (void)bytes, (void)attempt;
@@ -39,7 +35,7 @@ static const struct tri__heap_hooks bare_hooks = {
     .attach = bare_attach,
     .safepoint = bare_safepoint,
     .refilled = bare_refilled,
-    .hold_type = bare_hold_type,
+    .hold_type = tri__type_hold,
     .out_of_memory = bare_out_of_memory,
 };
 

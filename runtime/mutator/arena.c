@@ -175,7 +175,7 @@ static uintptr_t take_value(struct tri_arena *arena, struct tri__cache *cache, c
             return 0;
         value = tri__arena_append(chunk, type, count, bytes);
     }
-    cache->unreported += stride;
+    tri__add_single_writer(&cache->unreported, stride);
     return value;
 }
 
