@@ -309,11 +309,11 @@ static uint64_t cycles(void)
 
 /* While another thread's constructor waits for cycles types are used for the first time, which
  * needs the loader's lock. */
+static uint64_t cycles_before; /* the constructor's */
+
 static void *use_types(void *module)
 {
-    uint64_t before = cycles();
-
-    while (cycles() == before)
+    while (cycles() == cycles_before)
         tri_safepoint();
     return ((const struct module *)module)->make(10);
 }
@@ -324,6 +324,7 @@ static void constructors_wait(void)
     pthread_t thread;
     void *made = NULL;
 
+    cycles_before = cycles();
     CHECK(tri_thread_create(&thread, NULL, use_types, (void *)(uintptr_t)types.module) == 0);
     waiting = open_module("./waiting.so", RTLD_LOCAL);
     TRI_BLOCKING
