@@ -194,8 +194,7 @@ static void *alloc_object(const tri_type *type, size_t bytes)
         bytes = TRI_WORD;
     if (bytes > tri__heap.bytes || tri__type_prepare(type) != 0)
         return fail();
-    if (TRI__UNLIKELY(!tri__type_is_held(type)))
-        tri__heap.hooks.hold_type(type);
+    tri__heap_hold_type(type);
     for (unsigned attempt = 0; (object = take_object(cache, type, bytes)) == 0; attempt++)
         if (!tri__heap.hooks.out_of_memory(cache, bytes, attempt))
             return fail();

@@ -15,6 +15,7 @@
 #include "base/ck_shim.h"
 #include "heap/page_heap.h"
 #include "heap/span.h"
+#include "layout/type_hold.h"
 
 struct tri__cache;
 
@@ -89,6 +90,13 @@ void tri__span_free(struct tri__span *span);
 /* Bytes handed out and not swept: objects, garbage, and what is left of
  * cached runs. A recent value. */
 uint64_t tri__heap_in_use(void);
+
+/* Before something names the type that outlives the call [inv.type.held]. May be a safepoint. */
+static inline void tri__heap_hold_type(const tri_type *type)
+{
+    if (TRI__UNLIKELY(!tri__type_is_held(type)))
+        tri__heap.hooks.hold_type(type);
+}
 
 static inline bool tri__in_heap(uintptr_t address)
 {

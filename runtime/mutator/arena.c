@@ -20,7 +20,6 @@
 #include "heap/arena_chunk.h"
 #include "heap/arena_fault.h"
 #include "heap/object.h"
-#include "layout/type_hold.h"
 #include "mutator/mutator.h"
 
 #define SLAB_BYTES ((size_t)16 << 10)
@@ -199,8 +198,7 @@ static void *alloc_value(struct tri_arena *arena, const tri_type *type, size_t c
     uintptr_t value;
 
     tri__type_check_use(type);
-    if (TRI__UNLIKELY(!tri__type_is_held(type)))
-        tri__heap.hooks.hold_type(type); /* the log will name it */
+    tri__heap_hold_type(type); /* the log will name it */
     if (tri__type_prepare_shared(type) != 0)
         return fail();
     poll(cache);

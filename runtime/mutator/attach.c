@@ -53,7 +53,7 @@ int tri__mutators_init(void)
         return -error;
     memset(&tri__phase, 0, sizeof tri__phase);
     memset(&departed, 0, sizeof departed);
-    tri__store_release(&open_for_use, true); /* rel -> acq in tri__mutator_here() */
+    tri__store_release(&open_for_use, true); /* rel -> acq in tri__mutators_are_open() */
     return 0;
 }
 
@@ -186,7 +186,7 @@ int tri_thread_attach(void)
     struct tri__mutator *self = tri__mutator_self();
 
     if (self == NULL) {
-        if (!tri__load_acquire(&open_for_use))
+        if (!tri__mutators_are_open())
             tri__fatal("tri_thread_attach() before tri_init()");
         return attach() != 0 ? -ENOMEM : 0;
     }

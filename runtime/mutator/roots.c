@@ -17,7 +17,6 @@
 #include "base/fatal.h"
 #include "base/rcu_shim.h"
 #include "heap/heap.h"
-#include "layout/type_hold.h"
 #include "mutator/attach.h"
 #include "mutator/handshake.h"
 
@@ -184,8 +183,8 @@ int tri_root_add(void *base, const tri_type *type, size_t n)
         return -ENOMEM;
     error = add_root(&root);
     /* Not before: holding is a safepoint, and nothing may keep alive yet what the range holds. */
-    if (error == 0 && !tri__type_is_held(type))
-        tri__heap.hooks.hold_type(type);
+    if (error == 0)
+        tri__heap_hold_type(type);
     return error;
 }
 
