@@ -310,6 +310,39 @@ uint64_t tri__buffers_exchanged(void)
     return tri__load_relaxed(&exchanged_count);
 }
 
+/* ---- fork ---- */
+
+void tri__buffers_before_fork(void)
+{
+    pthread_mutex_lock(&drain_lock);
+}
+
+void tri__buffers_after_fork(void)
+{
+    pthread_mutex_unlock(&drain_lock);
+}
+
+static bool reset_buffer(struct tri__stack_entry *link)
+{
+    struct tri__buffer *buffer = buffer_of(link);
+
+    tri__store_relaxed(&buffer->count, 0);
+    buffer->drained = 0;
+    return false;
+}
+
+/* No thread has one: the survivor's is forgotten, the others are dead. */
+void tri__buffers_rebuild(void)
+{
+    pthread_mutex_lock(&drain_lock);
+    is_open = false;
+    tri__stack_init(&full);
+    tri__store_relaxed(&full_count, 0);
+    tri__store_relaxed(&overflowed, 0);
+    tri__pool_rebuild(&pool, reset_buffer);
+    pthread_mutex_unlock(&drain_lock);
+}
+
 void tri__buffers_release(void)
 {
     tri__pool_release(&pool);

@@ -166,4 +166,10 @@ bool tri__buffers_close(void);
 /* The drain lock around fork and at shutdown. */
 void tri__buffers_release(void);
 
+/* Around a fork: no buffer is being looked at. In the child, when no other thread uses them: all are
+ * empty and free. */
+void tri__buffers_before_fork(void);
+void tri__buffers_after_fork(void);
+void tri__buffers_rebuild(void);
+
 #endif

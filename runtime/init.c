@@ -36,6 +36,7 @@
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool initialized; /* [init_lock] */
+static bool hooked;      /* [init_lock] the handlers of fork are registered */
 static bool (*oom)(size_t bytes, void *argument);
 static void *oom_argument;
 
@@ -75,6 +76,18 @@ static void hold_type(const tri_type *type)
         tri__type_hold(type);
 }
 
+/* In a child of fork(): what its threads have left behind, from the bottom up (docs/threads.md). */
+static void take_over(void)
+{
+    tri__mutators_bury();
+    tri__buffers_rebuild();
+    tri__assist_close();
+    tri__work_rebuild();
+    tri__retired_types_keep();
+    /* Only a handshake changes the side, and there is nobody to make one. */
+    tri__pace_after_fork(tri__heap_rebuild(tri__phase.cache.side));
+}
+
 /* First an emergency collection, then the handler for as long as it says that it could help. */
 static bool out_of_memory(struct tri__cache *cache, size_t bytes, unsigned attempt)
 {
@@ -91,6 +104,7 @@ static const struct tri__heap_hooks heap_hooks = {
     .refilled = refilled,
     .hold_type = hold_type,
     .out_of_memory = out_of_memory,
+    .take_over = take_over,
 };
 
 void tri__safepoint_slow(void)
@@ -144,6 +158,70 @@ static int refuse_unknown(const struct tri__options *options)
     return -EINVAL;
 }
 
+/* ---- fork: the order of locks is argued in docs/threads.md [inv.fork.locks] ---- */
+
+static void before_fork(void)
+{
+    if (tri__mutator_is_forbidden())
+        tri__fatal("fork() on a thread of the collector: log handlers must not fork");
+    TRI_BLOCKING {
+        pthread_mutex_lock(&init_lock);
+        tri__heap_before_fork();
+        tri__rcu_pause();
+    }
+    tri__rcu_before_fork();
+    tri__collector_before_fork();
+    tri__registry_lock();
+    tri__roots_before_fork();
+    tri__buffers_before_fork();
+    if (initialized)
+        tri__page_heap_lock(&tri__heap.pages);
+    tri__retired_types_before_fork();
+    tri__typed_before_fork();
+}
+
+static void unlock_after_fork(void)
+{
+    tri__typed_after_fork();
+    tri__retired_types_after_fork();
+    if (initialized)
+        tri__page_heap_unlock(&tri__heap.pages);
+    tri__buffers_after_fork();
+    tri__roots_after_fork();
+    tri__registry_unlock();
+    tri__collector_after_fork();
+    tri__heap_after_fork();
+    pthread_mutex_unlock(&init_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    unlock_after_fork();
+    tri__rcu_after_fork_parent();
+}
+
+/* Only what is safe in a signal handler; the rest when the heap is used. */
+static void after_fork_in_child(void)
+{
+    if (initialized) {
+        tri__collector_abandon_locked();
+        tri__mutators_after_fork();
+        tri__store_release(&tri__heap.orphaned, true); /* rel -> acq in tri__heap_take_over() */
+    }
+    unlock_after_fork();
+    tri__rcu_after_fork_child();
+}
+
+static int hook_fork(void)
+{
+    int error = 0;
+
+    if (!hooked)
+        error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    hooked = error == 0;
+    return -error;
+}
+
 static int init_locked(const tri_config *config)
 {
     struct tri__options options;
@@ -154,6 +232,8 @@ static int init_locked(const tri_config *config)
     error = tri__options_load(&options, config);
     if (error == 0)
         error = refuse_unknown(&options);
+    if (error == 0)
+        error = hook_fork();
     if (error != 0)
         return error;
     tri__fault_init();

@@ -66,6 +66,24 @@ size_t tri__pool_count(const struct tri__pool *pool)
     return count;
 }
 
+void tri__pool_rebuild(struct tri__pool *pool,
+                       bool (*is_used)(struct tri__stack_entry *object))
+{
+    struct tri__pool_slab *slab = tri__load_acquire(&pool->slabs);
+
+    tri__stack_init(&pool->unused);
+    for (; slab != NULL; slab = slab->next)
+        for (size_t i = 0; i < objects_a_slab(pool); i++)
+            if (!is_used(object_at(pool, slab, i)))
+                tri__stack_push(&pool->unused, object_at(pool, slab, i));
+}
+
+bool tri__pool_none_used(struct tri__stack_entry *object)
+{
+    (void)object;
+    return false;
+}
+
 void tri__pool_release(struct tri__pool *pool)
 {
     struct tri__pool_slab *slab = tri__load_acquire(&pool->slabs);

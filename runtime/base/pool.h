@@ -12,6 +12,8 @@
 #ifndef TRI__BASE_POOL_H
 #define TRI__BASE_POOL_H
 
+#include <stdbool.h>
+
 #include "base/ck_shim.h"
 
 struct tri__pool_slab;
@@ -48,6 +50,12 @@ void tri__pool_each(const struct tri__pool *pool,
 
 /* How many objects there are, taken or free. */
 size_t tri__pool_count(const struct tri__pool *pool);
+
+/* In a child of fork(), where threads have died with objects in their hands: all are free but those
+ * that are used. No other thread uses the pool. */
+void tri__pool_rebuild(struct tri__pool *pool,
+                       bool (*is_used)(struct tri__stack_entry *object));
+bool tri__pool_none_used(struct tri__stack_entry *object); /* says false */
 
 /* Unmaps all of it; the pool is empty then and may be used again. No other thread uses it or looks
  * at any object of it. */

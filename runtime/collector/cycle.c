@@ -32,6 +32,7 @@ static uint64_t cycles_wanted; /* run until cycles_started is at least this */
 static uint64_t cycles_started;
 static uint64_t cycles_finished;
 static bool stopping;
+static bool present; /* the collector's threads are there: not in a child of fork(), at first */
 static struct tri__cycle_totals totals;
 
 /* atomic */
@@ -41,13 +42,21 @@ static uint32_t markers_stop;
 /* const while the collector runs */
 static pthread_t coordinator;
 static pthread_t *helpers;
-static unsigned helper_count;
+static unsigned helper_count, helpers_wanted;
 static tri__cycle_observer *observe;
 static uint64_t birth;
 
 /* coordinator */
 static struct tri__marker marker;
 static uint64_t drained;
+
+void (*tri__cycle_at_stage)(enum tri__cycle_stage stage);
+
+static inline void enter(enum tri__cycle_stage stage)
+{
+    if (TRI__UNLIKELY(tri__cycle_at_stage != NULL))
+        tri__cycle_at_stage(stage);
+}
 
 static void handshake(enum tri__request what, struct tri__handshake_report *report)
 {
@@ -76,12 +85,12 @@ static void drain_full(void)
     }
 }
 
-/* What the threads' buffers hold now, partly filled ones included. */
+/* What the threads' buffers hold now, partly filled ones included. It is marked later: who waits for
+ * readers of the registry, a fork among them, must not wait for a mark. */
 static void drain_thread(struct tri__mutator *mutator, void *unused)
 {
     (void)unused;
     drained += tri__buffer_drain_writer(&mutator->writer, tri__marker_take, &marker);
-    tri__marker_drain(&marker);
 }
 
 /* ---- marking ---- */
@@ -187,6 +196,7 @@ static bool terminate(struct tri__cycle_report *report)
     finish_work();
     recover_overflow();
     before = tri__marked_objects();
+    enter(TRI__STAGE_VERDICT);
     handshake(TRI__REQUEST_FLUSH, &round);
     tri__handshake_settle(&round);
     if (round.ns >= report->flush.ns)
@@ -207,7 +217,9 @@ static void arm(struct tri__cycle_report *report)
 {
     struct tri__handshake_report settled;
 
+    enter(TRI__STAGE_ARM);
     handshake(TRI__REQUEST_ARM, &report->arm);
+    enter(TRI__STAGE_CONFIRM);
     handshake(TRI__REQUEST_PING, &settled);
     report->arm.ns += settled.ns;
 }
@@ -224,10 +236,13 @@ static void mark(struct tri__cycle_report *report)
         arm(report);
     tri__retired_types_review();
     tri__pace_mark_begins();
+    enter(TRI__STAGE_SCAN);
     handshake(TRI__REQUEST_SCAN, &report->scan);
     tri__handshake_settle(&report->scan); /* no marker looks before: [inv.mark.start] */
     tri__assist_open();
+    enter(TRI__STAGE_ROOTS);
     scan_roots();
+    enter(TRI__STAGE_MARK);
     do
         mark_until_quiet();
     while (!terminate(report));
@@ -270,6 +285,7 @@ static uint64_t count_assists(void)
  * nobody [inv.sweep.sides]. */
 static void release(struct tri__cycle_report *report)
 {
+    enter(TRI__STAGE_RELEASE);
     handshake(TRI__REQUEST_RELEASE, &report->release);
     tri__handshake_settle(&report->release); /* before the next mark, and before runs are swept */
     tri__buffer_discard_full(); /* what is left in them is marked: [inv.mark.verdict] */
@@ -282,6 +298,7 @@ static void sweep(struct tri__cycle_report *report)
     uint64_t start = tri__os_now();
 
     tri__typed_age();
+    enter(TRI__STAGE_SWEEP);
     sweep_all();
     report->sweep_ns = tri__os_now() - start;
 }
@@ -293,6 +310,7 @@ static void run_cycle(struct tri__cycle_report *report)
 
     report->started = start - birth;
     drained = 0;
+    enter(TRI__STAGE_PREPARE);
     tri__quarantine_begin();
     sweep_all(); /* prepare: nothing is left unless a thread has held it back; marks are clear */
     report->prepare_ns = tri__os_now() - start;
@@ -384,50 +402,7 @@ static void *help(void *unused)
     return NULL;
 }
 
-/* ---- from other threads ---- */
-
-void tri__cycle_request(void)
-{
-    uint32_t idle = 0;
-
-    if (tri__load_relaxed(&running) != 0 || !tri__cas_relaxed(&running, &idle, 1))
-        return;
-    pthread_mutex_lock(&cycle_lock);
-    pthread_cond_signal(&wanted);
-    pthread_mutex_unlock(&cycle_lock);
-}
-
-void tri__cycle_run(struct tri__mutator *self)
-{
-    uint64_t start = tri__os_now();
-    int cancel_state;
-
-    /* A cancelled waiter would keep cycle_lock. */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    TRI_BLOCKING {
-        uint64_t mine;
-
-        pthread_mutex_lock(&cycle_lock);
-        mine = cycles_started + 1;
-        if (cycles_wanted < mine)
-            cycles_wanted = mine;
-        pthread_cond_signal(&wanted);
-        while (cycles_finished < mine)
-            pthread_cond_wait(&finished, &cycle_lock);
-        pthread_mutex_unlock(&cycle_lock);
-    }
-    pthread_setcancelstate(cancel_state, NULL);
-    tri__mutator_delayed(self, TRI_DELAY_WAIT, start);
-}
-
-void tri__cycle_totals_get(struct tri__cycle_totals *out)
-{
-    pthread_mutex_lock(&cycle_lock);
-    *out = totals;
-    pthread_mutex_unlock(&cycle_lock);
-}
-
-/* ---- start and stop ---- */
+/* ---- the threads ---- */
 
 static void join_helpers(void)
 {
@@ -445,6 +420,7 @@ static int start_helpers(unsigned count)
 {
     int error = 0;
 
+    free(helpers); /* of the parent's threads, in a child of fork() */
     helpers = calloc(count, sizeof *helpers);
     if (helpers == NULL && count != 0)
         return -ENOMEM;
@@ -464,18 +440,12 @@ static unsigned default_markers(void)
     return cpus < 4 ? 1 : cpus / 4;
 }
 
-int tri__collector_start(unsigned markers, tri__cycle_observer *observer)
+static int start_threads_locked(void)
 {
     int error;
 
-    cycles_wanted = cycles_started = cycles_finished = 0;
-    stopping = false;
-    totals = (struct tri__cycle_totals){0};
-    tri__store_relaxed(&running, 0);
     tri__store_relaxed(&markers_stop, 0);
-    observe = observer;
-    birth = tri__os_now();
-    error = start_helpers((markers != 0 ? markers : default_markers()) - 1);
+    error = start_helpers(helpers_wanted);
     if (error != 0)
         return error;
     error = tri__courier_start();
@@ -488,6 +458,31 @@ int tri__collector_start(unsigned markers, tri__cycle_observer *observer)
         tri__courier_stop();
         join_helpers();
     }
+    present = error == 0;
+    return error;
+}
+
+/* A child of fork() has them when it first wants a cycle. false: they cannot be started now. */
+static bool are_present_locked(void)
+{
+    TRI__ASSERT(!tri__load_relaxed(&tri__heap.orphaned)); /* [inv.fork.rebuild] */
+    return present || start_threads_locked() == 0;
+}
+
+int tri__collector_start(unsigned markers, tri__cycle_observer *observer)
+{
+    int error;
+
+    cycles_wanted = cycles_started = cycles_finished = 0;
+    stopping = false;
+    totals = (struct tri__cycle_totals){0};
+    tri__store_relaxed(&running, 0);
+    observe = observer;
+    birth = tri__os_now();
+    helpers_wanted = (markers != 0 ? markers : default_markers()) - 1;
+    pthread_mutex_lock(&cycle_lock);
+    error = start_threads_locked();
+    pthread_mutex_unlock(&cycle_lock);
     return error;
 }
 
@@ -497,8 +492,96 @@ void tri__collector_stop(void)
     stopping = true;
     pthread_cond_signal(&wanted);
     pthread_mutex_unlock(&cycle_lock);
+    if (!present)
+        return;
     TRI_BLOCKING
         pthread_join(coordinator, NULL);
     tri__courier_stop();
     join_helpers();
+    present = false;
+}
+
+/* ---- fork ---- */
+
+void tri__collector_before_fork(void)
+{
+    pthread_mutex_lock(&cycle_lock);
+}
+
+void tri__collector_after_fork(void)
+{
+    pthread_mutex_unlock(&cycle_lock);
+}
+
+/* The cycle that was running is as if it had ended. Whoever waited for it is gone, and the condition
+ * variables would wait for them. */
+void tri__collector_abandon_locked(void)
+{
+    present = false;
+    helper_count = 0;
+    stopping = false;
+    cycles_wanted = cycles_finished = cycles_started;
+    tri__store_relaxed(&running, 0);
+    wanted = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+}
+
+/* ---- from other threads ---- */
+
+void tri__cycle_request(void)
+{
+    uint32_t idle = 0;
+
+    if (tri__load_relaxed(&running) != 0 || !tri__cas_relaxed(&running, &idle, 1))
+        return;
+    tri__heap_take_over();
+    pthread_mutex_lock(&cycle_lock);
+    if (are_present_locked())
+        pthread_cond_signal(&wanted);
+    else
+        tri__store_relaxed(&running, 0); /* the next request tries again */
+    pthread_mutex_unlock(&cycle_lock);
+}
+
+/* [cycle_lock] Returns when a cycle has ended that was started after the call. false: there are no
+ * threads to run it. */
+static bool run_locked(void)
+{
+    uint64_t mine = cycles_started + 1;
+
+    if (!are_present_locked())
+        return false;
+    if (cycles_wanted < mine)
+        cycles_wanted = mine;
+    pthread_cond_signal(&wanted);
+    while (cycles_finished < mine)
+        pthread_cond_wait(&finished, &cycle_lock);
+    return true;
+}
+
+void tri__cycle_run(struct tri__mutator *self)
+{
+    uint64_t start = tri__os_now();
+    int cancel_state;
+    bool done = true;
+
+    tri__heap_take_over();
+    /* A cancelled waiter would keep cycle_lock. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    TRI_BLOCKING {
+        pthread_mutex_lock(&cycle_lock);
+        done = run_locked();
+        pthread_mutex_unlock(&cycle_lock);
+    }
+    pthread_setcancelstate(cancel_state, NULL);
+    if (!done)
+        tri__warn("there is no memory for the collector's threads: no cycle was run");
+    tri__mutator_delayed(self, TRI_DELAY_WAIT, start);
+}
+
+void tri__cycle_totals_get(struct tri__cycle_totals *out)
+{
+    pthread_mutex_lock(&cycle_lock);
+    *out = totals;
+    pthread_mutex_unlock(&cycle_lock);
 }

@@ -38,6 +38,22 @@ struct tri__cycle_totals {
     uint64_t drained;
 };
 
+/* For tests: called by the coordinator before it does what the stage is named after, and may keep it
+ * waiting. NULL: nobody wants to know. */
+enum tri__cycle_stage {
+    TRI__STAGE_PREPARE,
+    TRI__STAGE_ARM,
+    TRI__STAGE_CONFIRM,
+    TRI__STAGE_SCAN,
+    TRI__STAGE_ROOTS,
+    TRI__STAGE_MARK,
+    TRI__STAGE_VERDICT,
+    TRI__STAGE_RELEASE,
+    TRI__STAGE_SWEEP,
+    TRI__STAGES
+};
+extern void (*tri__cycle_at_stage)(enum tri__cycle_stage stage);
+
 /* Called by the coordinator after each cycle, before its waiters are woken. */
 typedef void tri__cycle_observer(const struct tri__cycle_report *report);
 
@@ -47,10 +63,17 @@ int tri__collector_start(unsigned markers, tri__cycle_observer *observer);
 /* Lets a running cycle finish, and joins the threads. */
 void tri__collector_stop(void);
 
+/* Around a fork; and in the child, between the two: there are no threads of the collector, and no
+ * cycle is running. They are started again when a cycle is wanted. */
+void tri__collector_before_fork(void);
+void tri__collector_abandon_locked(void);
+void tri__collector_after_fork(void);
+
 /* Asks for a cycle; does not wait. Any thread. */
 void tri__cycle_request(void);
 
-/* Asks for a cycle that starts after the call, and returns when it is swept. A safepoint. */
+/* Asks for a cycle that starts after the call, and returns when it is swept; or, in a child of fork()
+ * that cannot have threads, warns. A safepoint. */
 void tri__cycle_run(struct tri__mutator *self);
 
 void tri__cycle_totals_get(struct tri__cycle_totals *out);

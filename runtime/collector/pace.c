@@ -57,6 +57,15 @@ void tri__pace_mark_ends(uint64_t marked_bytes, uint64_t effort)
     tri__store_relaxed(&settled, now);
 }
 
+void tri__pace_after_fork(uint64_t heap)
+{
+    uint64_t alive = tri__load_relaxed(&live);
+
+    alive = alive < heap ? alive : heap;
+    tri__store_relaxed(&live, alive);
+    tri__store_relaxed(&settled, net_allocated() - (heap - alive));
+}
+
 uint64_t tri__pace_live(void)
 {
     return tri__load_relaxed(&live);

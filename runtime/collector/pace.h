@@ -21,6 +21,9 @@ void tri__pace_init(int gc_percent, size_t memory_limit);
 void tri__pace_mark_begins(void);
 void tri__pace_mark_ends(uint64_t marked_bytes, uint64_t effort);
 
+/* In a child of fork(): the heap has so many bytes in use. */
+void tri__pace_after_fork(uint64_t heap);
+
 /* Bytes the heap would have if what the last cycle found dead were gone already. */
 uint64_t tri__pace_heap(void);
 uint64_t tri__pace_live(void);

@@ -107,6 +107,15 @@ bool tri__work_is_wanted(void)
     return tri__load_relaxed(&waiting) != 0 && tri__stack_is_empty(&shared);
 }
 
+/* Chunks' counts are set when they are taken. */
+void tri__work_rebuild(void)
+{
+    tri__store_relaxed(&pending, 0);
+    tri__store_relaxed(&waiting, 0);
+    tri__stack_init(&shared);
+    tri__pool_rebuild(&pool, tri__pool_none_used);
+}
+
 void tri__work_release(void)
 {
     tri__pool_release(&pool);

@@ -45,6 +45,9 @@ bool tri__work_is_wanted(void);
 /* Wakes everybody in tri__work_wait(). */
 void tri__work_wake(void);
 
+/* In a child of fork(): nobody works, and there is no work. No other thread uses it. */
+void tri__work_rebuild(void);
+
 /* At shutdown. */
 void tri__work_release(void);
 

@@ -28,6 +28,7 @@ static struct tri__cache *current_cache(void)
 
 static bool refill(struct tri__cache *cache, unsigned number, const tri_type *type)
 {
+    tri__heap_take_over();
     if (tri__load_relaxed(&cache->front.request) != 0 || cache->unreported >= REPORT_BYTES)
         tri__heap.hooks.safepoint(cache);
     return tri__cache_refill(cache, number, type);

@@ -60,9 +60,10 @@ static bool make_metadata(struct tri__arena_chunk *chunk, unsigned order)
         return false;
     }
     chunk->order = order;
-    chunk->bits = (uint64_t *)(void *)metadata;
     chunk->log = (struct tri__arena_run *)(void *)(metadata + bitmap_bytes(order));
     chunk->log_room = (uint32_t)(order_bytes(order) / sizeof *chunk->log);
+    /* Last: a thread may die here [inv.fork.cut]. rel -> acq in take_descriptor() */
+    tri__store_release(&chunk->bits, (uint64_t *)(void *)metadata);
     return true;
 }
 
@@ -79,7 +80,8 @@ static struct tri__arena_chunk *take_descriptor(size_t bytes)
     if (link == NULL)
         return NULL;
     chunk = chunk_of_link(link);
-    if (chunk->bits != NULL || make_metadata(chunk, order))
+    /* acq <- rel in make_metadata() */
+    if (tri__load_acquire(&chunk->bits) != NULL || make_metadata(chunk, order))
         return chunk;
     tri__pool_give(&pools[order], link);
     return NULL;
@@ -383,6 +385,55 @@ struct tri__arena_counts tri__arena_counts(void)
         .waiting_bytes = tri__load_relaxed(&counts.waiting_bytes),
         .waiting_chunks = tri__load_relaxed(&counts.waiting_chunks),
     };
+}
+
+/* ---- fork ---- */
+
+static bool is_entered(const struct tri__arena_chunk *chunk)
+{
+    uintptr_t base = chunk->span.base;
+
+    return tri__in_heap(base) && tri__span_at(base) == &chunk->span &&
+           tri__load_relaxed(&tri__heap.page_class[tri__page_of(base)]) == TRI__ARENA_SPAN;
+}
+
+static bool is_used(struct tri__stack_entry *link)
+{
+    return tri__load_relaxed(&chunk_of_link(link)->state) != TRI__ARENA_UNUSED;
+}
+
+/* A thread may have died with the lock, just before or after the chunk was entered into the page
+ * table, or before it was protected. */
+static void rebuild_chunk(struct tri__arena_chunk *chunk, void *used)
+{
+    if (chunk->bits == NULL)
+        return;
+    if (pthread_mutex_init(&chunk->scan_lock, NULL) != 0)
+        tri__fatal("a lock cannot be made in a child of fork()");
+    if (!is_entered(chunk))
+        tri__store_relaxed(&chunk->state, TRI__ARENA_UNUSED);
+    if (tri__load_relaxed(&chunk->state) == TRI__ARENA_LIVE) {
+        counts.live_bytes += chunk->bytes;
+        *(uint64_t *)used += tri__arena_used(chunk);
+    } else if (tri__load_relaxed(&chunk->state) == TRI__ARENA_FREED) {
+        if (tri__os_protect((void *)chunk->span.base, chunk->bytes) != 0)
+            warn_once(chunk);
+        counts.waiting_bytes += chunk->bytes;
+        counts.waiting_chunks++;
+        tri__quarantine_add(chunk);
+    }
+}
+
+uint64_t tri__arena_chunks_rebuild(void)
+{
+    uint64_t used = 0;
+
+    counts = (struct tri__arena_counts){0};
+    tri__quarantine_forget();
+    tri__arena_chunks_each(rebuild_chunk, &used);
+    for (unsigned order = 0; order < TRI__ARENA_ORDERS; order++)
+        tri__pool_rebuild(&pools[order], is_used);
+    return used;
 }
 
 static void unmap_metadata(struct tri__arena_chunk *chunk, void *unused)

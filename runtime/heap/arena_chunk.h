@@ -148,6 +148,10 @@ struct tri__arena_counts {
 };
 struct tri__arena_counts tri__arena_counts(void);
 
+/* In a child of fork(), where threads have died with chunks in their hands, when the page table has
+ * whole ones only: returns the bytes that live chunks have in use [inv.fork.rebuild]. */
+uint64_t tri__arena_chunks_rebuild(void);
+
 /* At shutdown: forgets all chunks, live ones included. Their pages go with the heap. */
 void tri__arena_chunks_release(void);
 

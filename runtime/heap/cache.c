@@ -105,7 +105,7 @@ static bool has_room(const struct tri__span *span)
     return tri__span_next_run(span, 1, &first, &count);
 }
 
-static void file_span(struct tri__span *span, uint8_t side)
+void tri__file_span(struct tri__span *span, uint8_t side)
 {
     struct tri__central *central = &tri__heap.central[tri__span_list(span)];
 
@@ -143,7 +143,7 @@ bool tri__sweep_one(uint8_t unswept, unsigned list)
     if (span == NULL)
         return false;
     if (sweep(span))
-        file_span(span, unswept ^ 1);
+        tri__file_span(span, unswept ^ 1);
     else
         tri__span_free(span);
     return true;
@@ -178,7 +178,7 @@ static struct tri__span *take_unswept(struct tri__cache *cache, unsigned list, c
         if (suits(span, type) && (!alive || has_room(span)))
             return span;
         if (alive)
-            file_span(span, cache->side);
+            tri__file_span(span, cache->side);
         else
             tri__span_free(span);
     }
@@ -257,7 +257,7 @@ static struct tri__span *take_span(struct tri__cache *cache, unsigned number, co
             break;
         if (suits(span, type))
             return span;
-        file_span(span, cache->side);
+        tri__file_span(span, cache->side);
     }
     return take_span_slow(cache, number, type);
 }
@@ -384,7 +384,7 @@ void tri__cache_drop(struct tri__cache *cache)
         if (!cache->black)
             give_run_back(cache, &cache->front.runs[number], span);
         forget_run(&cache->front.runs[number]);
-        file_span(span, cache->side);
+        tri__file_span(span, cache->side);
         cache->spans[number] = NULL;
     }
     memset(cache->used, 0, sizeof cache->used);

@@ -73,6 +73,9 @@ void tri__cache_report(struct tri__cache *cache);
 /* Allocates a span of its own for `bytes` of `type` (NULL: leaf). 0: out of memory. A safepoint. */
 uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_t bytes);
 
+/* Puts a span on its central list, of the side that is given. Its owner, for the last time. */
+void tri__file_span(struct tri__span *span, uint8_t side);
+
 /* Takes one span of a central list, of the side that `unswept` names, sweeps it and files it on the
  * other. false: there is none. */
 bool tri__sweep_one(uint8_t unswept, unsigned list);

@@ -44,6 +44,9 @@ struct tri__heap_hooks {
     void (*refilled)(struct tri__cache *cache, uint64_t start);
     /* Something is about to name this type that is not held: holds it. A safepoint. */
     void (*hold_type)(const tri_type *type);
+    /* The process is a child of fork(), and the heap is as its threads have left it: puts in order
+     * what belongs to the floors above and calls tri__heap_rebuild(). Once a fork. */
+    void (*take_over)(void);
     /* `bytes` cannot be had. A safepoint. true: something was done about it, try again. */
     bool (*out_of_memory)(struct tri__cache *cache, size_t bytes, unsigned attempt);
 };
@@ -56,6 +59,7 @@ struct tri__heap {
     /* A pointer a page, right while page_class says so. atomic */
     struct tri__span **page_span;
     struct tri__heap_hooks hooks;
+    bool orphaned; /* atomic: left behind by a fork, and not taken over yet */
 
     alignas(64) struct tri__page_heap pages;
     /* atomic: bytes ever */
@@ -96,6 +100,26 @@ static inline void tri__heap_hold_type(const tri_type *type)
 {
     if (TRI__UNLIKELY(!tri__type_is_held(type)))
         tri__heap.hooks.hold_type(type);
+}
+
+/* Around a fork: nobody takes the heap over. */
+void tri__heap_before_fork(void);
+void tri__heap_after_fork(void);
+
+/* In a child of fork(): makes lists, colours, descriptors and pages anew from the page table, with
+ * `side` for spans that need no sweep. Returns the bytes in use. No other thread uses the heap
+ * [inv.fork.rebuild]. */
+uint64_t tri__heap_rebuild(uint8_t side);
+
+void tri__heap_take_over_slow(void);
+
+/* Before anything of the heap but contents of objects is touched: in a child of fork() it may have
+ * to be put in order. May take long; not a safepoint. */
+static inline void tri__heap_take_over(void)
+{
+    /* acq <- rel in tri__heap_take_over_slow() */
+    if (TRI__UNLIKELY(tri__load_acquire(&tri__heap.orphaned)))
+        tri__heap_take_over_slow();
 }
 
 static inline bool tri__in_heap(uintptr_t address)

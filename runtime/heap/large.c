@@ -71,6 +71,7 @@ uintptr_t tri__large_alloc(struct tri__cache *cache, const tri_type *type, size_
     uintptr_t base;
     bool dirty;
 
+    tri__heap_take_over();
     tri__heap.hooks.safepoint(cache);
     if (pages > tri__heap.bytes >> TRI__PAGE_SHIFT)
         return 0;

@@ -28,6 +28,7 @@ libtricolor_internal_la_SOURCES += %D%/heap.h
 libtricolor_internal_la_SOURCES += %D%/large.c
 libtricolor_internal_la_SOURCES += %D%/object.c
 libtricolor_internal_la_SOURCES += %D%/object.h
+libtricolor_internal_la_SOURCES += %D%/rebuild.c
 libtricolor_internal_la_SOURCES += %D%/resolve.h
 libtricolor_internal_la_SOURCES += %D%/span.c
 libtricolor_internal_la_SOURCES += %D%/span.h

@@ -29,6 +29,11 @@ static struct tri__span *descriptor_take(void)
     return link == NULL ? NULL : tri__span_of_link(link);
 }
 
+void tri__spans_rebuild(bool (*is_used)(struct tri__stack_entry *descriptor))
+{
+    tri__pool_rebuild(&descriptors, is_used);
+}
+
 static void place_metadata(struct tri__span *span)
 {
     const struct tri__class_info *info = &tri__class_info[span->span_class];
@@ -171,6 +176,22 @@ void tri__span_paint(struct tri__span *span, uint32_t first, uint32_t count,
             slot++;
         }
     }
+}
+
+uint32_t tri__span_whiten(struct tri__span *span)
+{
+    uint32_t count = 0;
+
+    for (uint32_t group = 0; group < tri__span_groups(span); group++) {
+        uint64_t colours = tri__load_relaxed(group_of(span, group)), white = taken(colours);
+
+        if (colours != white) /* else the page stays shared with the parent */
+            tri__store_relaxed(group_of(span, group), white);
+        count += add_bytes(white);
+    }
+    span->next_slot = 0;
+    span->dirty = true;
+    return count;
 }
 
 uint32_t tri__span_sweep(struct tri__span *span, uint32_t *freed)

@@ -95,6 +95,13 @@ void tri__span_paint(struct tri__span *span, uint32_t first, uint32_t count,
  * live slots; *freed gets the slots that died. Owner; no mark may be running [inv.sweep.quiet]. */
 uint32_t tri__span_sweep(struct tri__span *span, uint32_t *freed);
 
+/* In a child of fork(): all slots that are not free become white, and free ones may hold anything.
+ * Returns how many are white. No mark is running, and nobody owns the span [inv.fork.rebuild]. */
+uint32_t tri__span_whiten(struct tri__span *span);
+
+/* There: descriptors that are not used are free again. */
+void tri__spans_rebuild(bool (*is_used)(struct tri__stack_entry *descriptor));
+
 /* Frees the memory of all descriptors: at shutdown only. */
 void tri__span_release_all(void);
 

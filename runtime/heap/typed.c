@@ -114,6 +114,16 @@ void tri__typed_withdraw(const tri_type *type)
     unlock_table();
 }
 
+void tri__typed_before_fork(void)
+{
+    lock_table();
+}
+
+void tri__typed_after_fork(void)
+{
+    unlock_table();
+}
+
 /* Spans that go with the heap, not by a sweep: their types do not have them any more. */
 static void forget_spans(void)
 {

@@ -91,4 +91,8 @@ void tri__typed_withdraw(const tri_type *type);
  * page table and descriptors are, which lead to the types. */
 void tri__typed_reset(void);
 
+/* Around a fork: no type is getting hot or cold. */
+void tri__typed_before_fork(void);
+void tri__typed_after_fork(void);
+
 #endif

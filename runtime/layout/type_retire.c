@@ -129,6 +129,28 @@ static void end_all_locked(void)
     } while (before != NULL);
 }
 
+/* ---- fork ---- */
+
+void tri__retired_types_before_fork(void)
+{
+    pthread_mutex_lock(&retire_lock);
+}
+
+void tri__retired_types_after_fork(void)
+{
+    pthread_mutex_unlock(&retire_lock);
+}
+
+/* As if all had been met: what dead objects name has come to life again, and a mark that could have
+ * found types was abandoned [inv.type.retire]. */
+void tri__retired_types_keep(void)
+{
+    pthread_mutex_lock(&retire_lock);
+    for (struct tri__built *built = watched; built != NULL; built = built->next)
+        tri__store_relaxed(&built->life, (uint8_t)TRI__TYPE_MET);
+    pthread_mutex_unlock(&retire_lock);
+}
+
 /* ---- the interface ---- */
 
 static const char no_run; /* a tag that no run has */

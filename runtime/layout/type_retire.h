@@ -22,4 +22,9 @@ bool tri__retired_types_are_watched(void);
 void tri__retired_types_open(void (*withdraw)(const tri_type *type));
 void tri__retired_types_close(void);
 
+/* Around a fork. In the child, before the first cycle: what is watched for counts as met. */
+void tri__retired_types_before_fork(void);
+void tri__retired_types_after_fork(void);
+void tri__retired_types_keep(void);
+
 #endif

@@ -68,6 +68,7 @@ _Noreturn static void complain_of_handle(const tri_arena *handle, const char *fu
 /* Attached, because only who answers handshakes may fill memory that markers read. */
 static struct tri__cache *current_cache(void)
 {
+    tri__heap_take_over();
     if (TRI__UNLIKELY(tri__self->barrier == TRI__BARRIER_UNATTACHED))
         return tri__heap.hooks.attach();
     return (struct tri__cache *)tri__self;

@@ -34,6 +34,7 @@ __thread struct tri__front *tri__self __attribute__((tls_model("initial-exec")))
 static pthread_key_t leave_key;
 static bool open_for_use;             /* atomic */
 static struct tri__departed departed; /* [registry_lock] */
+static struct tri__mutator *dead;     /* [registry_lock] threads that a fork left behind */
 static __thread bool forbidden;       /* this thread is the collector's */
 
 static void leave_at_exit(void *unused)
@@ -61,6 +62,7 @@ void tri__mutators_release(void)
 {
     tri__store_relaxed(&open_for_use, false);
     pthread_key_delete(leave_key);
+    tri__mutators_bury();
     tri__registry_release();
 }
 
@@ -143,6 +145,11 @@ void tri__mutator_forbid(void)
     forbidden = true;
 }
 
+bool tri__mutator_is_forbidden(void)
+{
+    return forbidden;
+}
+
 void tri__attach_slow(void)
 {
     tri__mutator_here();
@@ -220,6 +227,50 @@ void tri__departed_statistics(struct tri__departed *out)
     *out = departed;
     tri__registry_unlock();
 }
+
+/* ---- fork ---- */
+
+/* As if it had just been attached, in the new phase; but for its stacks, and what it has open. The
+ * collector may have been acting for it. */
+static void start_anew_locked(struct tri__mutator *self)
+{
+    uint32_t state = self->blocking_depth != 0 ? TRI__BLOCKED : TRI__RUNNING;
+
+    tri__handshake_join_locked(self);
+    self->tid = tri__os_tid();
+    self->aside_after = 0;
+    self->naps = 0;
+    tri__store_relaxed(&self->scanned_asleep, false);
+    tri__store_relaxed(&self->state, state);
+}
+
+/* Called where only what is safe in a signal handler may be called. */
+void tri__mutators_after_fork(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+
+    tri__handshake_abandon_locked();
+    dead = tri__registry_shrink_locked(self, dead);
+    tri__user_stacks_after_fork(self);
+    if (self != NULL)
+        start_anew_locked(self);
+}
+
+/* No thread looks at them: there was one, and those that it has started know only the table. */
+void tri__mutators_bury(void)
+{
+    tri__registry_lock();
+    while (dead != NULL) {
+        struct tri__mutator *next = dead->next_dead;
+
+        keep_statistics_locked(dead);
+        tri__os_unmap(dead, sizeof *dead);
+        dead = next;
+    }
+    tri__registry_unlock();
+}
+
+/* ---- starting threads ---- */
 
 /* What a new thread needs to start; the handle keeps the argument alive until it is
  * on the new thread's stack. */

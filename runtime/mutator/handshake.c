@@ -361,6 +361,18 @@ void tri__handshake(enum tri__request what, struct tri__handshake_report *report
     tri__registry_each(find_slowest, &slowest);
 }
 
+/* ---- fork ---- */
+
+/* Nothing that was asked is waited for; the mark is off, whatever had been announced. */
+void tri__handshake_abandon_locked(void)
+{
+    tri__store_relaxed(&pending, 0);
+    tri__phase.barrier = TRI__BARRIER_IDLE;
+    tri__phase.cache.black = false;
+    tri__phase.cache.sweeping = true;
+    announce_locked(TRI__REQUEST_PING);
+}
+
 /* ---- threads that sleep ---- */
 
 /* Ends a claim; wakes the thread if it wants to go on. */

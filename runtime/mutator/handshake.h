@@ -49,6 +49,9 @@ void tri__handshake_step_aside(struct tri__mutator *self);
  * store of the thread's state [inv.handshake.dekker]. */
 bool tri__handshake_is_answered(const struct tri__mutator *self);
 
+/* [registry_lock] In a child of fork(): no handshake is under way, and no mark [inv.fork.rebuild]. */
+void tri__handshake_abandon_locked(void);
+
 /* [registry_lock] A new mutator starts in the present phase. */
 void tri__handshake_join_locked(struct tri__mutator *mutator);
 

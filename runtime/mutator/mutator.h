@@ -85,6 +85,7 @@ struct tri__mutator {
     uint64_t assists;                               /* one writer */
 
     struct tri__rcu_head rcu;
+    struct tri__mutator *next_dead; /* in a child of fork(), until its block is freed */
 };
 
 static inline struct tri__mutator *tri__mutator_of_cache(struct tri__cache *cache)
@@ -112,6 +113,8 @@ void tri__mutator_delayed(struct tri__mutator *mutator, tri_delay_cause cause, u
 
 /* The calling thread is the collector's and must never become a mutator. */
 void tri__mutator_forbid(void);
+
+bool tri__mutator_is_forbidden(void);
 
 /* Detaches the calling thread for good, whatever its attach depth. */
 void tri__mutator_leave(void);

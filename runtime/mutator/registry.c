@@ -24,6 +24,8 @@ static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void tri__registry_lock(void)
 {
+    tri__rcu_register(); /* the table may be read under the lock */
+    TRI__ASSERT(tri__rcu_is_registered()); /* [inv.fork.locks] */
     pthread_mutex_lock(&registry_lock);
 }
 
@@ -112,6 +114,25 @@ void tri__registry_remove_locked(struct tri__mutator *mutator)
         replace_locked(fresh);
     else
         leave_gap(mutator);
+}
+
+struct tri__mutator *tri__registry_shrink_locked(struct tri__mutator *survivor,
+                                                 struct tri__mutator *dead)
+{
+    for (size_t i = 0; i < members->count; i++) {
+        struct tri__mutator *mutator = members->mutators[i];
+
+        if (mutator == NULL || mutator == survivor)
+            continue;
+        mutator->next_dead = dead;
+        dead = mutator;
+    }
+    if (survivor != NULL)
+        members->mutators[0] = survivor;
+    if (members != &nobody)
+        members->count = survivor != NULL;
+    tri__store_relaxed(&attached, (size_t)(survivor != NULL));
+    return dead;
 }
 
 void tri__registry_release(void)

@@ -36,6 +36,12 @@ void tri__registry_each(void (*visit)(struct tri__mutator *mutator, void *argume
 /* Members, gaps not counted. A recent value. */
 size_t tri__registry_size(void);
 
+/* [registry_lock] In a child of fork(), which has no other thread: `survivor`, if not NULL a member,
+ * is the only one. The others are put before those in the list `dead`, and the new list returned.
+ * Allocates nothing. */
+struct tri__mutator *tri__registry_shrink_locked(struct tri__mutator *survivor,
+                                                 struct tri__mutator *dead);
+
 /* Frees the table, which must be empty. */
 void tri__registry_release(void);
 

@@ -324,6 +324,16 @@ bool tri__root_pointers_around(uintptr_t address, uintptr_t *base, struct tri__t
     return found;
 }
 
+void tri__roots_before_fork(void)
+{
+    pthread_mutex_lock(&roots_lock);
+}
+
+void tri__roots_after_fork(void)
+{
+    pthread_mutex_unlock(&roots_lock);
+}
+
 static void clear_words(const struct root *root)
 {
     for (uintptr_t at = root->base; at < root->limit; at += TRI_WORD)

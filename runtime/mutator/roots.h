@@ -29,4 +29,8 @@ int tri__roots_init(void);
 void tri__roots_release(void);
 void tri__handles_release(void);
 
+/* Around a fork: the table is not being changed. */
+void tri__roots_before_fork(void);
+void tri__roots_after_fork(void);
+
 #endif

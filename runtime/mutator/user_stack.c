@@ -225,6 +225,34 @@ void tri__user_stacks_scan(tri__buffer_take *take, void *argument)
     tri__registry_each(scan_native, &taker);
 }
 
+/* ---- fork ---- */
+
+/* Whom the collector had claimed it never gives back; who had another thread on it is empty. */
+static void free_stack(tri_stack *stack, const tri_stack *own)
+{
+    uint32_t state = tri__load_relaxed(&stack->state);
+
+    if (state == TRI__STACK_UNUSED || state == TRI__STACK_LEFT || stack == own)
+        return;
+    if (state == TRI__STACK_ENTERED) {
+        stack->pointer = stack->high;
+        stack->registers = (struct tri__registers){{0}, {0}};
+    }
+    tri__store_relaxed(&stack->state, TRI__STACK_LEFT);
+}
+
+static void free_registered(struct tri__stack_entry *link, void *own)
+{
+    free_stack(stack_of(link), own);
+}
+
+void tri__user_stacks_after_fork(struct tri__mutator *self)
+{
+    tri__pool_each(&pool, free_registered, self != NULL ? self->stack : NULL);
+    if (self != NULL && self->stack != NULL)
+        free_stack(&self->native, self->stack);
+}
+
 void tri__user_stacks_release(void)
 {
     tri__pool_release(&pool);

@@ -30,6 +30,9 @@ void tri__user_stacks_scan(tri__buffer_take *take, void *argument);
 /* The thread is about to end: it must be on its own stack. */
 void tri__user_stacks_check_leave(const struct tri__mutator *self);
 
+/* In a child of fork(), where `self` (or NULL) is the only thread. */
+void tri__user_stacks_after_fork(struct tri__mutator *self);
+
 void tri__user_stacks_release(void);
 
 #endif
