@@ -7,6 +7,7 @@
 #define TRI_IMPLEMENTATION
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #include <tricolor/gc.h>
 
@@ -88,6 +89,20 @@ static void take_over(void)
     tri__pace_after_fork(tri__heap_rebuild(tri__phase.cache.side));
 }
 
+/* It is the program's code in the middle of ours: a thread is not cancelled there. */
+static bool ask_oom_handler(size_t bytes)
+{
+    int cancel_state;
+    bool again;
+
+    if (oom == NULL)
+        return false;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    again = oom(bytes, oom_argument);
+    pthread_setcancelstate(cancel_state, NULL);
+    return again;
+}
+
 /* First an emergency collection, then the handler for as long as it says that it could help. */
 static bool out_of_memory(struct tri__cache *cache, size_t bytes, unsigned attempt)
 {
@@ -95,7 +110,7 @@ static bool out_of_memory(struct tri__cache *cache, size_t bytes, unsigned attem
         tri__cycle_run(tri__mutator_of_cache(cache));
         return true;
     }
-    return oom != NULL && oom(bytes, oom_argument);
+    return ask_oom_handler(bytes);
 }
 
 static const struct tri__heap_hooks heap_hooks = {
@@ -251,11 +266,13 @@ static int init_locked(const tri_config *config)
 
 int tri_init(const tri_config *config)
 {
-    int error;
+    int error, cancel_state;
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     pthread_mutex_lock(&init_lock);
     error = init_locked(config);
     pthread_mutex_unlock(&init_lock);
+    pthread_setcancelstate(cancel_state, NULL);
     if (error != 0)
         return error;
     tri__module_pin(&init_lock); /* threads run in the library, and will at the end of others */
@@ -263,17 +280,46 @@ int tri_init(const tri_config *config)
     return 0;
 }
 
-void tri_shutdown(void)
+struct others {
+    char text[96]; /* thread numbers */
+    size_t used;
+};
+
+static void name_other(struct tri__mutator *mutator, void *argument)
 {
-    pthread_mutex_lock(&init_lock);
+    struct others *others = argument;
+    size_t room = sizeof others->text - others->used;
+    int wanted;
+
+    if (mutator == tri__mutator_self() || room < sizeof ", 4294967295")
+        return;
+    wanted = snprintf(others->text + others->used, room, "%s%u", others->used != 0 ? ", " : "",
+                      mutator->tid);
+    others->used += (size_t)wanted;
+}
+
+/* Before anything is taken down, and before a cycle is waited for that might wait for them. */
+static void refuse_others(void)
+{
+    size_t own = tri__mutator_self() != NULL, count = tri__registry_size();
+    struct others others = {"", 0};
+
+    if (count <= own)
+        return;
+    tri__registry_each(name_other, &others);
+    tri__fatal("tri_shutdown() while %zu other thread%s attached (tid %s): join them, or let them "
+               "call tri_thread_detach() first",
+               count - own, count - own == 1 ? " is" : "s are", others.text);
+}
+
+static void shut_down_locked(void)
+{
     if (!initialized)
         tri__fatal("tri_shutdown() without tri_init()");
+    refuse_others();
     tri__collector_stop();
     tri__mutator_leave();
-    if (tri__registry_size() != 0)
-        tri__fatal("tri_shutdown() while %zu other threads are attached; "
-                   "let them end or call tri_thread_detach() first",
-                   tri__registry_size());
+    refuse_others(); /* that came meanwhile */
     tri__mutators_release();
     tri__rcu_barrier();
     tri__roots_release();
@@ -286,7 +332,17 @@ void tri_shutdown(void)
     tri__heap_release();
     tri__retired_types_close();
     initialized = false;
+}
+
+void tri_shutdown(void)
+{
+    int cancel_state;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    pthread_mutex_lock(&init_lock);
+    shut_down_locked();
     pthread_mutex_unlock(&init_lock);
+    pthread_setcancelstate(cancel_state, NULL);
 }
 
 void tri_collect(void)

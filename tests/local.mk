@@ -34,6 +34,7 @@ unit_tests += %D%/test_layout
 unit_tests += %D%/test_layout_edges
 unit_tests += %D%/test_layout_random
 unit_tests += %D%/test_layout_shapes
+unit_tests += %D%/test_life
 unit_tests += %D%/test_mutator
 unit_tests += %D%/test_oom
 unit_tests += %D%/test_page_bits
@@ -57,6 +58,7 @@ unit_tests += %D%/test_user_stack
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
 script_tests =
 script_tests += %D%/test_bench.sh
+script_tests += %D%/test_cancel_points.sh
 script_tests += %D%/test_cxx.sh
 script_tests += %D%/test_debugging_doc.sh
 script_tests += %D%/test_exports.sh

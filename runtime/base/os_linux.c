@@ -103,16 +103,17 @@ unsigned tri__os_cpus(void)
     return online > 0 ? (unsigned)online : 1;
 }
 
-static ssize_t read_start_of_file(const char *path, char *text, size_t room)
+/* By the system calls themselves: libc's functions are cancellation points. */
+static long read_start_of_file(const char *path, char *text, size_t room)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return -1;
-    ssize_t got;
+    long got;
     do {
-        got = read(file, text, room - 1);
+        got = syscall(SYS_read, file, text, room - 1);
     } while (got < 0 && errno == EINTR);
-    (void)close(file); /* read only: nothing can be lost */
+    (void)syscall(SYS_close, file); /* read only: nothing can be lost */
     text[got > 0 ? got : 0] = '\0';
     return got;
 }
@@ -155,12 +156,12 @@ void tri__os_sleep(uint64_t ns)
     ns += (uint64_t)until.tv_nsec;
     until.tv_sec += (time_t)(ns / NS_PER_SECOND);
     until.tv_nsec = (long)(ns % NS_PER_SECOND);
-    int status;
+    long status; /* not by clock_nanosleep(), which is a cancellation point */
     do {
-        status = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-    } while (status == EINTR);
+        status = syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    } while (status != 0 && errno == EINTR);
     if (status != 0)
-        tri__fatal("sleeping failed (errno %d)", status);
+        tri__fatal("sleeping failed (errno %d)", errno);
 }
 
 /* What glibc 2.36 has no declaration of; <linux/sched/types.h> clashes with <sched.h>. */

@@ -6,13 +6,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 void tri__write_all(int fd, const char *text, size_t bytes)
 {
     while (bytes > 0) {
-        ssize_t written = write(fd, text, bytes);
+        long written = syscall(SYS_write, fd, text, bytes); /* write() is a cancellation point */
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)

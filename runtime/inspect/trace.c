@@ -9,8 +9,10 @@
  * on. Those in TRI_BLOCKING are looked after in between. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/print.h"
 #include "inspect/inspect.h"
 
 static bool enabled;
@@ -20,7 +22,7 @@ static void *log_argument;
 static void log_to_stderr(const char *line, void *unused)
 {
     (void)unused;
-    fputs(line, stderr);
+    tri__write_all(STDERR_FILENO, line, strlen(line));
 }
 
 void tri__trace_init(const struct tri__options *options)
