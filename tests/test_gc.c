@@ -511,7 +511,7 @@ START_TEST(shutdown_with_other_threads_is_fatal)
 {
     struct captured captured = capture_child(shut_down_too_early);
     ck_assert(captured_aborted(&captured));
-    ck_assert_ptr_nonnull(strstr(captured.text, "while 1 other threads are attached"));
+    ck_assert_ptr_nonnull(strstr(captured.text, "while 1 other thread is attached"));
 }
 END_TEST
 
