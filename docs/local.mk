@@ -5,6 +5,7 @@ dist_doc_DATA += README.md
 dist_doc_DATA += %D%/architecture.md
 dist_doc_DATA += %D%/debugging.md
 dist_doc_DATA += %D%/glossary.md
+dist_doc_DATA += %D%/handoff.md
 dist_doc_DATA += %D%/invariants.md
 dist_doc_DATA += %D%/lock-order.md
 dist_doc_DATA += %D%/memory-order.md
