@@ -49,6 +49,7 @@ unit_tests += %D%/test_roots
 unit_tests += %D%/test_shims
 unit_tests += %D%/test_size_class
 unit_tests += %D%/test_span
+unit_tests += %D%/test_starvation
 unit_tests += %D%/test_type
 unit_tests += %D%/test_type_build
 unit_tests += %D%/test_type_macros
