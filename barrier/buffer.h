@@ -29,6 +29,10 @@ struct tri__buffer {
  * while many were waiting, and shall take as many on at its next safepoint [inv.buffer.bounded]. */
 #define TRI__REQUEST_FILTER UINT32_C(0x100)
 
+/* Another one: it moves memory after tri_bulk_barrier_pre_write(), and does not change phase before
+ * its next safepoint [inv.window.held]. */
+#define TRI__REQUEST_HELD UINT32_C(0x400)
+
 /* What the barrier knows of a thread; its first part is what the heap knows. */
 struct tri__writer {
     struct tri__cache cache;

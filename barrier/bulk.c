@@ -17,6 +17,7 @@
 #include "barrier/buffer.h"
 #include "barrier/range.h"
 #include "barrier/word_copy.h"
+#include "base/entry.h"
 #include "base/fatal.h"
 
 /* --- shading ---------------------------------------------------------------------------------- */
@@ -136,8 +137,19 @@ static const bool always_checked = true;
 static const bool always_checked = false;
 #endif
 
+/* What is about to be moved was shaded by the rules of the present phase: no signal may change that
+ * before it is moved, and when it is, only the thread's next safepoint tells [inv.window.held]. */
+static void hold(void)
+{
+    uint32_t *request = &tri__self->request;
+
+    if ((tri__load_relaxed(request) & TRI__REQUEST_HELD) == 0)
+        tri__fetch_or_relaxed(request, TRI__REQUEST_HELD);
+}
+
 void tri_bulk_barrier_pre_write(void *dst, const void *src, size_t bytes)
 {
+    TRI__IN_RUNTIME;
     struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes, "tri_bulk_barrier_pre_write"};
     struct tri__writer *writer = tri__shading_writer();
 
@@ -148,10 +160,12 @@ void tri_bulk_barrier_pre_write(void *dst, const void *src, size_t bytes)
         tri__range_check_all(&range);
     if (writer != NULL)
         shade_both(writer, &range, tri__range_pointers(&range));
+    hold();
 }
 
 void tri_bulk_barrier_pre_write_src_only(void *dst, const void *src, size_t bytes)
 {
+    TRI__IN_RUNTIME;
     struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes,
                                "tri_bulk_barrier_pre_write_src_only"};
     struct tri__writer *writer = tri__shading_writer();
@@ -165,6 +179,7 @@ void tri_bulk_barrier_pre_write_src_only(void *dst, const void *src, size_t byte
     }
     if (writer != NULL && src != NULL && !tri__fault(TRI__FAULT_DROP_NEW))
         shade_words(writer, tri__range_pointers(&range), range.src - range.dst);
+    hold();
 }
 
 /* --- copies ----------------------------------------------------------------------------------- */
@@ -242,16 +257,19 @@ static void move(void *dst, const void *src, size_t bytes, const char *call)
 
 void tri_memmove(void *dst, const void *src, size_t bytes)
 {
+    TRI__IN_RUNTIME;
     move(dst, src, bytes, "tri_memmove");
 }
 
 void tri_memcpy(void *dst, const void *src, size_t bytes)
 {
+    TRI__IN_RUNTIME;
     move(dst, src, bytes, "tri_memcpy");
 }
 
 void tri_memclr(void *dst, size_t bytes)
 {
+    TRI__IN_RUNTIME;
     struct tri__range range = {(uintptr_t)dst, 0, bytes, "tri_memclr"};
     struct tri__writer *writer = tri__shading_writer();
 
@@ -292,6 +310,7 @@ static void copy_shaded(struct tri__writer *writer, const struct tri__range *ran
 
 void tri_copy_array(void *dst, const void *src, const tri_type *type, size_t n)
 {
+    TRI__IN_RUNTIME;
     struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes_of(type, n), "tri_copy_array"};
     struct tri__writer *writer = tri__shading_writer();
 
@@ -311,6 +330,7 @@ void tri_copy_array(void *dst, const void *src, const tri_type *type, size_t n)
 /* The new array is this thread's alone, so its copy needs no other barrier than any copy. */
 void *tri_grow(const void *p, const tri_type *elem, size_t old_n, size_t new_n)
 {
+    TRI__IN_RUNTIME;
     void *grown = tri_alloc_array(elem, new_n);
     size_t kept = old_n < new_n ? old_n : new_n;
 

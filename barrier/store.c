@@ -11,9 +11,11 @@
 #include <tricolor/barrier.h>
 
 #include "barrier/buffer.h"
+#include "base/entry.h"
 
 void tri__store_slow(void *slot, uintptr_t value)
 {
+    TRI__IN_RUNTIME;
     struct tri__writer *writer = tri__shading_writer();
     uintptr_t *word = slot;
 
@@ -26,6 +28,7 @@ void tri__store_slow(void *slot, uintptr_t value)
 
 uintptr_t tri__exchange_slow(void *slot, uintptr_t value)
 {
+    TRI__IN_RUNTIME;
     struct tri__writer *writer = tri__shading_writer();
     uintptr_t old = tri__exchange_acqrel((uintptr_t *)slot, value);
 
@@ -38,6 +41,7 @@ uintptr_t tri__exchange_slow(void *slot, uintptr_t value)
 
 bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t desired)
 {
+    TRI__IN_RUNTIME;
     struct tri__writer *writer = tri__shading_writer();
     uintptr_t *word = slot, *found = expected;
     uintptr_t old = *found;

@@ -14,6 +14,7 @@
 #include "barrier/bulk.h"
 #include "base/cgroup.h"
 #include "base/config.h"
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "base/fault.h"
 #include "base/module.h"
@@ -33,6 +34,7 @@
 #include "mutator/handshake.h"
 #include "mutator/registry.h"
 #include "mutator/roots.h"
+#include "mutator/signal.h"
 #include "mutator/user_stack.h"
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -89,6 +91,13 @@ static void take_over(void)
     tri__pace_after_fork(tri__heap_rebuild(tri__phase.cache.side));
 }
 
+static bool ask_program(size_t bytes)
+{
+    TRI__OUT_OF_RUNTIME;
+
+    return oom(bytes, oom_argument);
+}
+
 /* It is the program's code in the middle of ours: a thread is not cancelled there. */
 static bool ask_oom_handler(size_t bytes)
 {
@@ -98,7 +107,7 @@ static bool ask_oom_handler(size_t bytes)
     if (oom == NULL)
         return false;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    again = oom(bytes, oom_argument);
+    again = ask_program(bytes);
     pthread_setcancelstate(cancel_state, NULL);
     return again;
 }
@@ -124,6 +133,7 @@ static const struct tri__heap_hooks heap_hooks = {
 
 void tri__safepoint_slow(void)
 {
+    TRI__IN_RUNTIME;
     struct tri__mutator *self = tri__mutator_self();
 
     if (self != NULL)
@@ -143,7 +153,9 @@ static int start_floors(const struct tri__options *options)
         tri__bulk_init(tri__root_find);
         tri__pace_init(options->gc_percent, options->memory_limit);
         tri__trace_init(options);
-        error = tri__collector_start(options->markers, tri__trace_cycle);
+        error = tri__signal_init(options->signal);
+        if (error == 0)
+            error = tri__collector_start(options->markers, tri__trace_cycle);
         if (error == 0)
             return 0;
         tri__mutators_release();
@@ -163,9 +175,7 @@ static size_t default_memory_limit(void)
 /* What a later version will do is refused, not ignored. */
 static int refuse_unknown(const struct tri__options *options)
 {
-    const char *what = options->trace_file != NULL ? "TRICOLOR_TRACE_FILE"
-                       : options->signal > 0       ? "TRICOLOR_SIGNAL (tri_config.signal)"
-                                                   : NULL;
+    const char *what = options->trace_file != NULL ? "TRICOLOR_TRACE_FILE" : NULL;
 
     if (what == NULL)
         return 0;
@@ -266,6 +276,7 @@ static int init_locked(const tri_config *config)
 
 int tri_init(const tri_config *config)
 {
+    TRI__IN_RUNTIME;
     int error, cancel_state;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
@@ -336,6 +347,7 @@ static void shut_down_locked(void)
 
 void tri_shutdown(void)
 {
+    TRI__IN_RUNTIME;
     int cancel_state;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
@@ -347,16 +359,19 @@ void tri_shutdown(void)
 
 void tri_collect(void)
 {
+    TRI__IN_RUNTIME;
     tri__cycle_run(tri__mutator_here());
 }
 
 int tri_set_gc_percent(int percent)
 {
+    TRI__IN_RUNTIME;
     return tri__pace_set_gc_percent(percent < 0 ? -1 : percent);
 }
 
 size_t tri_set_memory_limit(size_t bytes)
 {
+    TRI__IN_RUNTIME;
     tri__heap_set_limit(bytes);
     return tri__pace_set_memory_limit(bytes);
 }

@@ -16,8 +16,8 @@
 #ifndef TRICOLOR_ALLOC_H
 #define TRICOLOR_ALLOC_H
 
-#include <tricolor/fast.h>
 #include <tricolor/type.h>
+#include <tricolor/window.h>
 
 TRI_BEGIN_DECLS
 
@@ -38,14 +38,11 @@ static inline struct tri__run *tri__run_of(const tri_type *type)
  * type, or for its size, has a slot left. */
 static inline void *tri_alloc(const tri_type *type)
 {
-    struct tri__run *run = tri__run_of(type);
-    uintptr_t object = run->current;
-    uintptr_t next = object + type->slot_size;
+    uintptr_t object;
 
-    if (TRI__LIKELY(next <= run->end && run->tag == type->run_tag)) {
-        run->current = next;
+    if (TRI__LIKELY(
+            tri__bump_fast(tri__run_of(type), type->slot_size, type->run_tag, &object)))
         return (void *)object;
-    }
     return tri__alloc_slow(type);
 }
 

@@ -13,8 +13,8 @@
 #ifndef TRICOLOR_BARRIER_H
 #define TRICOLOR_BARRIER_H
 
-#include <tricolor/fast.h>
 #include <tricolor/type.h>
+#include <tricolor/window.h>
 
 TRI_BEGIN_DECLS
 
@@ -24,12 +24,38 @@ TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t de
 
 /* A marker finds an object through a relaxed store only after its memory was zeroed. x86-64 keeps
  * stores in order; elsewhere the store itself has to be a release (acquired by the address
- * dependency of the marker's load). */
+ * dependency of the marker's load), and every tri_store is one. */
 #if defined(__x86_64__)
 #define TRI__STORE_ORDER __ATOMIC_RELAXED
 #else
 #define TRI__STORE_ORDER __ATOMIC_RELEASE
 #endif
+
+__attribute__((always_inline)) static inline void tri__store(void *slot, uintptr_t value)
+{
+    if (TRI__UNLIKELY(!tri__store_fast(slot, value)))
+        tri__store_slow(slot, value);
+}
+
+__attribute__((always_inline)) static inline uintptr_t tri__exchange(void *slot, uintptr_t value)
+{
+    uintptr_t old;
+
+    if (TRI__UNLIKELY(!tri__exchange_fast(slot, value, &old)))
+        return tri__exchange_slow(slot, value);
+    return old;
+}
+
+__attribute__((always_inline)) static inline bool tri__compare_exchange(void *slot, void *expected,
+                                                                        uintptr_t desired)
+{
+    uintptr_t wanted = *(tri__word *)expected, found;
+
+    if (TRI__UNLIKELY(!tri__compare_exchange_fast(slot, wanted, desired, &found)))
+        return tri__compare_exchange_slow(slot, expected, desired);
+    *(tri__word *)expected = found;
+    return found == wanted;
+}
 
 #define TRI__CHECK_SLOT(slot)                                                                      \
     TRI__STATIC_ASSERT(sizeof(*(slot)) == TRI_WORD,                                                \
@@ -37,15 +63,12 @@ TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t de
 
 /* How the macros below are made: each argument is evaluated once, into `at`, `now` and `seen`,
  * names that this expansion alone has. So the macros nest, and none shadows another's. */
-#define TRI__STORE(slot, value, order, at, now)                                                    \
+#define TRI__STORE(slot, value, at, now)                                                           \
     __extension__({                                                                                \
         __typeof__(slot) at = (slot);                                                              \
         __typeof__(*at) now = (value);                                                             \
         TRI__CHECK_SLOT(at);                                                                       \
-        if (TRI__UNLIKELY(tri__self->barrier != TRI__BARRIER_IDLE))                                \
-            tri__store_slow((void *)at, (uintptr_t)now);                                           \
-        else                                                                                       \
-            __atomic_store_n(at, now, order);                                                      \
+        tri__store((void *)at, (uintptr_t)now);                                                    \
     })
 
 #define TRI__INIT_STORE(slot, value, at, now)                                                      \
@@ -61,9 +84,7 @@ TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t de
         __typeof__(slot) at = (slot);                                                              \
         __typeof__(*at) now = (value);                                                             \
         TRI__CHECK_SLOT(at);                                                                       \
-        TRI__UNLIKELY(tri__self->barrier != TRI__BARRIER_IDLE)                                     \
-            ? (__typeof__(*at))tri__exchange_slow((void *)at, (uintptr_t)now)                      \
-            : __atomic_exchange_n(at, now, __ATOMIC_ACQ_REL);                                      \
+        (__typeof__(*at))tri__exchange((void *)at, (uintptr_t)now);                                \
     })
 
 #define TRI__COMPARE_EXCHANGE(slot, expected, desired, at, seen, now)                              \
@@ -72,19 +93,17 @@ TRI_API bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t de
         __typeof__(at) seen = (expected);                                                          \
         __typeof__(*at) now = (desired);                                                           \
         TRI__CHECK_SLOT(at);                                                                       \
-        TRI__UNLIKELY(tri__self->barrier != TRI__BARRIER_IDLE)                                     \
-            ? tri__compare_exchange_slow((void *)at, (void *)seen, (uintptr_t)now)                 \
-            : __atomic_compare_exchange_n(at, seen, now, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);   \
+        tri__compare_exchange((void *)at, (void *)seen, (uintptr_t)now);                           \
     })
 
 /* *slot = value, as a relaxed atomic store. */
 #define tri_store(slot, value)                                                                     \
-    TRI__STORE(slot, value, TRI__STORE_ORDER, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__now))
+    TRI__STORE(slot, value, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__now))
 
 /* *slot = value, as a release store: what was written before it is seen by a thread that loads
  * the pointer with acquire. */
 #define tri_store_release(slot, value)                                                             \
-    TRI__STORE(slot, value, __ATOMIC_RELEASE, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__now))
+    TRI__STORE(slot, value, TRI__UNIQUE(tri__at), TRI__UNIQUE(tri__now))
 
 /* The first store into a zeroed slot of an object that this thread has allocated and no other has
  * seen yet. It needs no barrier at any time, and has none: while a mark is running such an object

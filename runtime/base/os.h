@@ -37,6 +37,8 @@ size_t tri__os_resident_bytes(void);  /* of this process; 0 when unknown */
 unsigned tri__os_cpus(void);          /* this process may run on; at least 1 */
 
 uint64_t tri__os_now(void); /* nanoseconds, monotonic, never 0 */
+int tri__os_pid(void);
+int tri__os_signal_thread(uint32_t tid, int number); /* of this process; 0 or -errno */
 uint32_t tri__os_tid(void); /* the calling thread's number, as tools show it */
 void tri__os_yield(void);
 void tri__os_sleep(uint64_t ns); /* the whole time, signals or not */

@@ -147,6 +147,13 @@ uint64_t tri__os_now(void)
 
 uint32_t tri__os_tid(void) { return (uint32_t)syscall(SYS_gettid); }
 
+int tri__os_pid(void) { return (int)getpid(); }
+
+int tri__os_signal_thread(uint32_t tid, int number)
+{
+    return syscall(SYS_tgkill, getpid(), (pid_t)tid, number) == 0 ? 0 : -errno;
+}
+
 void tri__os_yield(void) { (void)sched_yield(); /* cannot fail on Linux */ }
 
 void tri__os_sleep(uint64_t ns)

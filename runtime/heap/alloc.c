@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "heap/cache.h"
 #include "heap/double_check.h"
@@ -204,11 +205,13 @@ static void *alloc_object(const tri_type *type, size_t bytes)
 
 void *tri__alloc_slow(const tri_type *type)
 {
+    TRI__IN_RUNTIME;
     return alloc_object(type, type->size);
 }
 
 void *tri_alloc_array(const tri_type *type, size_t n)
 {
+    TRI__IN_RUNTIME;
     size_t bytes;
 
     if (__builtin_mul_overflow(type->size, n, &bytes))
@@ -218,6 +221,7 @@ void *tri_alloc_array(const tri_type *type, size_t n)
 
 void *tri_alloc_flex(const tri_type *type, size_t n)
 {
+    TRI__IN_RUNTIME;
     size_t bytes;
 
     if (type->tail == NULL)
@@ -232,11 +236,13 @@ void *tri_alloc_flex(const tri_type *type, size_t n)
 
 void *tri_alloc_bytes(size_t n)
 {
+    TRI__IN_RUNTIME;
     return alloc_leaf(current_cache(), n);
 }
 
 void *tri_alloc_conservative(size_t n)
 {
+    TRI__IN_RUNTIME;
     size_t rounded = (n + TRI_WORD - 1) & ~(size_t)(TRI_WORD - 1);
 
     if (rounded < n)
@@ -246,6 +252,7 @@ void *tri_alloc_conservative(size_t n)
 
 char *tri_strdup(const char *s)
 {
+    TRI__IN_RUNTIME;
     size_t bytes = strlen(s) + 1;
     char *copy = tri_alloc_bytes(bytes);
 

@@ -4,6 +4,7 @@
 
 #include <tricolor/inspect.h>
 
+#include "base/entry.h"
 #include "layout/dump.h"
 
 #define WINDOW_WORDS 64u /* shown of an object at most */
@@ -212,6 +213,7 @@ void tri__put_object(struct tri__print *out, const struct tri__ref *ref, uintptr
 
 void tri_dump_object(const void *p, int fd)
 {
+    TRI__IN_RUNTIME;
     struct tri__print out = tri__print_to(fd);
     struct tri__ref ref;
 
@@ -227,6 +229,7 @@ void tri_dump_object(const void *p, int fd)
 
 void tri_dump_span(const void *p, int fd)
 {
+    TRI__IN_RUNTIME;
     struct tri__print out = tri__print_to(fd);
 
     if (tri__in_heap((uintptr_t)p) &&

@@ -5,6 +5,7 @@
 
 #include <tricolor/inspect.h>
 
+#include "base/entry.h"
 #include "base/fatal.h"
 
 struct tri__type_pointers tri__type_pointers_of(uintptr_t from, size_t bytes)
@@ -19,6 +20,7 @@ struct tri__type_pointers tri__type_pointers_of(uintptr_t from, size_t bytes)
 
 void *tri_object_base(const void *p)
 {
+    TRI__IN_RUNTIME;
     struct tri__ref ref;
 
     return tri__resolve((uintptr_t)p, &ref) ? (void *)ref.base : NULL;
@@ -26,6 +28,7 @@ void *tri_object_base(const void *p)
 
 size_t tri_object_size(const void *p)
 {
+    TRI__IN_RUNTIME;
     struct tri__ref ref;
 
     return tri__resolve((uintptr_t)p, &ref) ? tri__ref_limit(&ref) - ref.base : 0;
@@ -33,6 +36,7 @@ size_t tri_object_size(const void *p)
 
 const tri_type *tri_object_type(const void *p)
 {
+    TRI__IN_RUNTIME;
     struct tri__ref ref;
 
     if (!tri__resolve((uintptr_t)p, &ref) ||

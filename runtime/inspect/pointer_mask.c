@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "heap/object.h"
+#include "base/entry.h"
 #include "mutator/roots.h"
 
 /* A byte array that may be too short for what is written to it. */
@@ -38,6 +39,7 @@ static void put_all(struct mask *mask, struct tri__type_pointers it, uintptr_t b
 
 size_t tri_pointer_mask(const void *p, uint8_t *mask, size_t max)
 {
+    TRI__IN_RUNTIME;
     struct mask out = {.bytes = mask, .room = max};
     struct tri__type_pointers it;
     struct tri__ref ref;

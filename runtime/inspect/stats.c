@@ -7,6 +7,7 @@
 #include <tricolor/inspect.h>
 
 #include "barrier/buffer.h"
+#include "base/entry.h"
 #include "base/os.h"
 #include "collector/cycle.h"
 #include "collector/pace.h"
@@ -117,6 +118,7 @@ static void fill_arenas(tri_stats *stats)
 
 int tri_stats_get(tri_stats *stats)
 {
+    TRI__IN_RUNTIME;
     struct tri__departed sum;
     tri_stats all = TRI_STATS_INIT;
 

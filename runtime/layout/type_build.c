@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "layout/bits.h"
 #include "layout/gc_program.h"
@@ -252,6 +253,7 @@ static void hold_tail(struct tri__built *built, const tri_type *tail)
 
 int tri_type_build(tri_type *out, const tri_type_desc *desc)
 {
+    TRI__IN_RUNTIME;
     struct plan plan;
     struct tri__built *built;
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/entry.h"
 #include "base/fault.h"
 
 static pthread_mutex_t retire_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -189,6 +190,7 @@ static int retire_locked(tri_type *type)
 
 int tri_type_retire(tri_type *type)
 {
+    TRI__IN_RUNTIME;
     int error;
 
     pthread_mutex_lock(&retire_lock);

@@ -15,6 +15,7 @@
 #include <tricolor/thread.h>
 
 #include "barrier/buffer.h"
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "base/pool.h"
 #include "heap/arena_chunk.h"
@@ -97,6 +98,7 @@ static void *fail(void)
 
 tri_arena *tri_arena_new(void)
 {
+    TRI__IN_RUNTIME;
     struct tri__stack_entry *link;
     struct tri_arena *arena;
 
@@ -211,11 +213,13 @@ static void *alloc_value(struct tri_arena *arena, const tri_type *type, size_t c
 
 void *tri_arena_alloc(tri_arena *handle, const tri_type *type)
 {
+    TRI__IN_RUNTIME;
     return alloc_value(arena_of(handle, __func__), type, type->tail == NULL, type->size);
 }
 
 void *tri_arena_alloc_array(tri_arena *handle, const tri_type *type, size_t n)
 {
+    TRI__IN_RUNTIME;
     struct tri_arena *arena = arena_of(handle, __func__);
     size_t bytes;
 
@@ -230,6 +234,7 @@ void *tri_arena_alloc_array(tri_arena *handle, const tri_type *type, size_t n)
 
 void *tri_arena_alloc_flex(tri_arena *handle, const tri_type *type, size_t n)
 {
+    TRI__IN_RUNTIME;
     struct tri_arena *arena = arena_of(handle, __func__);
     size_t bytes;
 
@@ -293,6 +298,7 @@ static void free_chunks(struct tri_arena *arena)
 
 void tri_arena_free(tri_arena *handle)
 {
+    TRI__IN_RUNTIME;
     struct tri_arena *arena;
     uint32_t uses;
 
@@ -338,6 +344,7 @@ static void *keep_value(const struct tri__arena_chunk *chunk, uintptr_t address)
 
 void *tri_arena_keep(const void *p)
 {
+    TRI__IN_RUNTIME;
     uintptr_t address = (uintptr_t)p;
     struct tri__ref ref;
 

@@ -13,12 +13,14 @@
 
 #include <tricolor/root.h>
 
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "base/os.h"
 #include "mutator/handshake.h"
 #include "mutator/roots.h"
 #include "mutator/stack.h"
 #include "mutator/user_stack.h"
+#include "mutator/windows.h"
 
 _Static_assert(offsetof(struct tri__mutator, writer) == 0, "tri__self is cast to its floor's view");
 _Static_assert(offsetof(struct tri__writer, cache) == 0, "tri__self is cast to its floor's view");
@@ -32,6 +34,8 @@ struct tri__front tri__unattached = {
 
 __thread struct tri__front *tri__self __attribute__((tls_model("initial-exec"))) = &tri__unattached;
 
+__thread volatile uint32_t tri__window_depth __attribute__((tls_model("initial-exec")));
+
 static pthread_key_t leave_key;
 static bool open_for_use;             /* atomic */
 static struct tri__departed departed; /* [registry_lock] */
@@ -44,6 +48,8 @@ static __thread bool forbidden;       /* this thread is the collector's */
  * may attach it again, and the next round detaches it; after the last one nobody would. */
 static void leave_at_exit(void *unused)
 {
+    TRI__IN_RUNTIME;
+
     (void)unused;
     rounds_left--;
     tri__mutator_leave();
@@ -78,6 +84,8 @@ int tri__mutators_init(void)
 {
     int error = tri__roots_init();
 
+    if (error == 0)
+        error = tri__windows_init();
     if (error != 0)
         return error;
     error = pthread_key_create(&leave_key, leave_at_exit);
@@ -191,6 +199,7 @@ bool tri__mutator_is_forbidden(void)
 
 void tri__attach_slow(void)
 {
+    TRI__IN_RUNTIME;
     tri__mutator_here();
 }
 
@@ -226,6 +235,7 @@ void tri__mutator_leave(void)
 
 int tri_thread_attach(void)
 {
+    TRI__IN_RUNTIME;
     struct tri__mutator *self = tri__mutator_self();
 
     if (self == NULL) {
@@ -239,6 +249,7 @@ int tri_thread_attach(void)
 
 void tri_thread_detach(void)
 {
+    TRI__IN_RUNTIME;
     struct tri__mutator *self = tri__mutator_self();
 
     if (self == NULL)
@@ -315,21 +326,30 @@ struct start {
     tri_handle *argument;
 };
 
+/* Returns the argument, which is on the new thread's stack from then on. */
+static void *enter_thread(const struct start *start)
+{
+    TRI__IN_RUNTIME;
+    void *argument;
+
+    tri__mutator_here();
+    argument = tri_handle_get(start->argument);
+    tri_handle_free(start->argument);
+    return argument;
+}
+
 static void *start_thread(void *pointer)
 {
     struct start start = *(struct start *)pointer;
-    void *argument;
 
     free(pointer);
-    tri__mutator_here();
-    argument = tri_handle_get(start.argument);
-    tri_handle_free(start.argument);
-    return start.function(argument);
+    return start.function(enter_thread(&start));
 }
 
 int tri_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
                       void *(*function)(void *), void *argument)
 {
+    TRI__IN_RUNTIME;
     struct start *start = malloc(sizeof *start);
     int error;
 

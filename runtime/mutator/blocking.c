@@ -2,6 +2,7 @@
 /* TRI_BLOCKING: handing the thread's part of the protocol to the collector while the thread may
  * sleep. The state machine stands in mutator.h, the pairing with the coordinator
  * in handshake.c. */
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "base/futex.h"
 #include "base/os.h"
@@ -71,6 +72,7 @@ void tri__blocking_resume(bool interrupted)
 
 __attribute__((noinline)) void tri_blocking_begin(void)
 {
+    TRI__IN_RUNTIME;
     struct tri__mutator *self = tri__mutator_self();
 
     if (self == NULL || self->blocking_depth++ != 0)
@@ -85,6 +87,7 @@ __attribute__((noinline)) void tri_blocking_begin(void)
 
 void tri_blocking_end(void)
 {
+    TRI__IN_RUNTIME;
     struct tri__mutator *self = tri__mutator_self();
 
     if (self == NULL)

@@ -6,6 +6,7 @@
 #include <tricolor/barrier.h>
 #include <tricolor/root.h>
 
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "base/pool.h"
 #include "mutator/roots.h"
@@ -27,6 +28,7 @@ static tri_handle *handle_of(struct tri__stack_entry *link)
 
 tri_handle *tri_handle_new(void *p)
 {
+    TRI__IN_RUNTIME;
     struct tri__stack_entry *link = tri__pool_take(&pool);
     tri_handle *handle;
 
@@ -48,11 +50,13 @@ void *tri_handle_get(const tri_handle *handle)
 
 void tri_handle_set(tri_handle *handle, void *p)
 {
+    TRI__IN_RUNTIME;
     tri_store_release(&handle->object, p);
 }
 
 void tri_handle_free(tri_handle *handle)
 {
+    TRI__IN_RUNTIME;
     if (handle == NULL)
         return;
     tri_store(&handle->object, NULL);

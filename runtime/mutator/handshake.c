@@ -15,9 +15,13 @@
  * At least one of them sees the other's store; the one that takes the request back counts it. */
 #include "mutator/handshake.h"
 
+#include <tricolor/window.h>
+
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "base/futex.h"
 #include "base/os.h"
+#include "mutator/signal.h"
 #include "mutator/stack.h"
 
 /* An announcement in one word: number, counter of H3 rounds, side of the central lists that holds
@@ -32,6 +36,10 @@
  * answer takes a thread that has a processor some microseconds. */
 #define PATIENCE_NS UINT64_C(30000)
 #define NAPS_MAX 8 /* of some 60 us each */
+
+/* How long a thread may be silent before it is interrupted by a signal, at first and at most. */
+#define SILENCE_NS UINT64_C(100000)
+#define SILENCE_MAX_NS UINT64_C(20000000)
 
 static uint64_t announced; /* atomic; written under the registry lock */
 static uint32_t pending;   /* atomic: answers still to come; the last one wakes the coordinator */
@@ -197,6 +205,15 @@ void tri__handshake_step_aside(struct tri__mutator *self)
     tri__mutator_delayed(self, TRI_DELAY_HANDSHAKE, start);
 }
 
+/* The thread is at a safepoint: what it was about to move, it has moved. */
+static void let_go(struct tri__mutator *self)
+{
+    uint32_t *request = &self->writer.cache.front.request;
+
+    if ((tri__load_relaxed(request) & TRI__REQUEST_HELD) != 0)
+        tri__fetch_and_relaxed(request, ~TRI__REQUEST_HELD);
+}
+
 /* The coordinator may count an answer itself, and ask for the next announcement at any moment. So
  * what was taken back may be a request that is newer than what was caught up with: that is seen
  * afterwards, and nothing is announced between taking a request back and counting it. */
@@ -205,6 +222,8 @@ void tri__handshake_answer(struct tri__mutator *self)
     bool scanned = false, counts = false;
     uint64_t start, announcement;
 
+    TRI__CHECK(tri__window_depth != 0); /* [inv.window.runtime] */
+    let_go(self);
     if (tri__handshake_is_answered(self) && !is_asked(self))
         return;
     start = tri__os_now();
@@ -218,6 +237,27 @@ void tri__handshake_answer(struct tri__mutator *self)
         count_answer(self);
     watch_others(self);
     tri__mutator_delayed(self, scanned ? TRI_DELAY_STACK : TRI_DELAY_HANDSHAKE, start);
+}
+
+/* Not while it holds back, is between two stacks, or leaves the library in TRI_BLOCKING. */
+void tri__window_deferred_slow(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+    uintptr_t pointer = tri__stack_pointer();
+    uint32_t *request;
+
+    if (self == NULL)
+        return;
+    request = &self->writer.cache.front.request;
+    if (tri__window_depth != 0 || (tri__load_relaxed(request) & TRI__REQUEST_DEFERRED) == 0)
+        return;
+    tri__window_open();
+    tri__fetch_and_relaxed(request, ~TRI__REQUEST_DEFERRED);
+    if ((tri__load_relaxed(request) & TRI__REQUEST_HELD) == 0 &&
+        tri__load_relaxed(&self->state) == TRI__RUNNING && pointer >= self->stack_end &&
+        pointer < self->stack_high)
+        tri__handshake_answer(self);
+    tri__window_close();
 }
 
 void tri__handshake_join_locked(struct tri__mutator *mutator)
@@ -280,6 +320,7 @@ static void ask(struct tri__mutator *mutator, uint64_t now)
 {
     tri__fetch_add_relaxed(&pending, 1);
     tri__store_relaxed(&mutator->asked, now);
+    tri__store_relaxed(&mutator->signalled, false);
     tri__fetch_or_seqcst(&mutator->writer.cache.front.request, TRI__REQUEST_ASKED);
     if (is_answered(mutator) && take_request(mutator))
         count_answer(mutator);
@@ -292,12 +333,39 @@ static void begin_asking(void)
     tri__store_relaxed(&pending, 1);
 }
 
-static void await_answers(void)
+/* It does not sleep in TRI_BLOCKING: who does answers when it wakes up. */
+static void interrupt_silent(struct tri__mutator *mutator, void *unused)
+{
+    (void)unused;
+    if (is_asked(mutator) && tri__load_relaxed(&mutator->state) == TRI__RUNNING)
+        tri__signal_send(mutator);
+}
+
+/* Patience with threads that do not answer: when it ends, and how long it lasts the next time. */
+struct patience {
+    uint64_t end, ns;
+};
+
+static void lose_patience(struct patience *patience, uint64_t now)
+{
+    if (tri__signal_is_usable())
+        tri__registry_each(interrupt_silent, NULL);
+    patience->ns = patience->ns < SILENCE_MAX_NS / 2 ? 2 * patience->ns : SILENCE_MAX_NS;
+    patience->end = now + patience->ns;
+}
+
+static void await_answers(uint64_t start)
 {
     uint32_t left = tri__fetch_sub_acqrel(&pending, 1) - 1;
+    struct patience patience = {start + SILENCE_NS, SILENCE_NS};
 
     while (left != 0) {
-        tri__futex_wait(&pending, left, 0);
+        uint64_t now = tri__os_now();
+
+        if (now < patience.end)
+            tri__futex_wait(&pending, left, patience.end - now);
+        else
+            lose_patience(&patience, now);
         left = tri__load_acquire(&pending); /* acq <- rel in count_answer() */
     }
 }
@@ -356,7 +424,7 @@ void tri__handshake(enum tri__request what, struct tri__handshake_report *report
     *report = (struct tri__handshake_report){0};
     begin_asking();
     report->mutators = ask_running(what, start);
-    await_answers();
+    await_answers(start);
     report->ns = tri__os_now() - start;
     tri__registry_each(find_slowest, &slowest);
 }
@@ -427,7 +495,7 @@ void tri__handshake_settle(struct tri__handshake_report *report)
 
     begin_asking();
     tri__registry_each(visit_sleeper, &walk);
-    await_answers();
+    await_answers(walk.now);
     report->asleep = walk.count;
     report->asleep_ns = tri__os_now() - walk.now;
 }

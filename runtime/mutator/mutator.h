@@ -56,6 +56,13 @@ struct tri_stack {
     struct tri__registers registers;
 };
 
+/* Where a signal handler that answers was called: which stretches of stack hold what was
+ * interrupted. */
+struct tri__interrupted {
+    uintptr_t pointer;   /* the thread's stack from here on; 0: not in a handler */
+    uintptr_t low, high; /* the handler's own frame on an alternate stack; or empty */
+};
+
 struct tri__mutator {
     struct tri__writer writer; /* first: tri__self points into it */
 
@@ -70,6 +77,7 @@ struct tri__mutator {
     uint32_t blocking_depth;
     uint64_t aside_after; /* 0, or when to step aside if the handshake is not over by then */
     uint32_t naps;        /* taken so far */
+    struct tri__interrupted interrupted;
     uintptr_t stack_low; /* valid while BLOCKED or CLAIMED: what lies above is scanned */
     struct tri__registers registers;
 
@@ -78,6 +86,7 @@ struct tri__mutator {
     uint32_t answered;          /* the announcement it has taken last; written by who acts for it */
     bool scanned_asleep;        /* scanned during this mark, in TRI_BLOCKING, and not run since */
     uint64_t asked;             /* when its answer was last waited for; written by the coordinator */
+    bool signalled;             /* a signal is on its way, or lost; reset with each request */
     uint64_t latency;           /* how long that answer took to come */
 
     /* atomic */

@@ -14,6 +14,7 @@
 #include <tricolor/root.h>
 #include <tricolor/thread.h>
 
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "base/rcu_shim.h"
 #include "heap/heap.h"
@@ -167,6 +168,7 @@ static int add_root(const struct root *root)
 
 int tri_root_add(void *base, const tri_type *type, size_t n)
 {
+    TRI__IN_RUNTIME;
     struct root root = {.base = (uintptr_t)base, .type = type};
     size_t bytes;
     int error;
@@ -208,6 +210,7 @@ static int remove_root(uintptr_t base, struct root *removed)
 
 int tri_root_remove(void *base)
 {
+    TRI__IN_RUNTIME;
     struct root root;
     int error;
 
@@ -224,6 +227,7 @@ int tri_root_remove(void *base)
  * loader's lock is held here: nothing below waits for a thread of the program. */
 void tri__module_add(void *start, void *stop)
 {
+    TRI__IN_RUNTIME;
     struct root root = {(uintptr_t)start, (uintptr_t)stop, &tri_type_conservative, true};
     bool interrupted = tri__blocking_interrupt();
     int error = add_root(&root);
@@ -236,6 +240,7 @@ void tri__module_add(void *start, void *stop)
 /* With the thread's barrier as it has to be for that: removing is overwriting [inv.roots.change]. */
 static int remove_module(uintptr_t start)
 {
+    TRI__IN_RUNTIME;
     struct root root;
     bool interrupted;
     int error;

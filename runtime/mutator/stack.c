@@ -9,6 +9,7 @@
 #include "mutator/stack.h"
 
 #include "base/fatal.h"
+#include "mutator/context.h"
 
 #if defined(__has_feature)
 #define HAS_FEATURE(x) __has_feature(x)
@@ -55,6 +56,16 @@ void tri__stack_words(uintptr_t low, uintptr_t high, tri__buffer_take *take, voi
     }
 }
 
+bool tri__stack_has(uintptr_t low, uintptr_t high, bool (*matches)(uintptr_t word, uintptr_t wanted),
+                    uintptr_t wanted)
+{
+    uintptr_t at = low & ~(uintptr_t)(TRI_WORD - 1);
+
+    while (at < high && !matches(read_word(at), wanted))
+        at += TRI_WORD;
+    return at < high;
+}
+
 void tri__stack_shade(uintptr_t word, void *mutator)
 {
     tri__buffer_push(&((struct tri__mutator *)mutator)->writer, word);
@@ -79,9 +90,25 @@ static void scan_frames(struct tri__mutator *mutator, uintptr_t low, uintptr_t h
     }
 }
 
+/* A signal handler answers. The stack pointer of what was interrupted may be odd, and lie above what
+ * that still uses. */
+static void scan_interrupted(struct tri__mutator *self)
+{
+    uintptr_t low = self->interrupted.pointer - TRI__RED_ZONE;
+
+    low = low > self->stack_end ? low & ~(uintptr_t)(TRI_WORD - 1) : self->stack_end;
+    scan_words(self, self->interrupted.low, self->interrupted.high);
+    scan_frames(self, low, self->stack_high);
+}
+
 void tri__stack_scan_own(struct tri__mutator *self)
 {
     uintptr_t registers[TRI__SAVED_REGISTERS], pointer = tri__stack_pointer();
+
+    if (self->interrupted.pointer != 0) {
+        scan_interrupted(self);
+        return;
+    }
 
     if (pointer < self->stack_end || pointer >= self->stack_high)
         tri__fatal("a thread used the heap on a stack that is not its own: %p is not in %p..%p; "

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "base/entry.h"
 #include "base/fatal.h"
 #include "base/futex.h"
 #include "base/os.h"
@@ -29,6 +30,7 @@ static tri_stack *stack_of(struct tri__stack_entry *link)
 
 tri_stack *tri_stack_register(void *low, size_t bytes)
 {
+    TRI__IN_RUNTIME;
     struct tri__stack_entry *link = tri__pool_take(&pool);
     tri_stack *stack;
 
@@ -107,6 +109,7 @@ static void shade_entered(struct tri__mutator *self, tri_stack *stack)
 
 void tri_stack_unregister(tri_stack *stack)
 {
+    TRI__IN_RUNTIME;
     if (stack == NULL)
         return;
     enter(stack, "tri_stack_unregister");
@@ -141,6 +144,7 @@ static uint32_t colour_of(const struct tri__mutator *self)
 
 __attribute__((noinline)) void tri_stack_switch(tri_stack *stack)
 {
+    TRI__IN_RUNTIME;
     struct tri__mutator *self = tri__mutator_here();
     tri_stack *from = current(self), *to = stack != NULL ? stack : &self->native;
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Which addresses of the program's code are inside a window (tricolor/window.h).
+ *
+ * Threads: constructors and destructors of executables and shared objects write, signal handlers
+ * read. A reader takes no lock, allocates nothing and waits for nobody. */
+#ifndef TRI__MUTATOR_WINDOWS_H
+#define TRI__MUTATOR_WINDOWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The program begins to use the library. 0 or -ENOMEM. */
+int tri__windows_init(void);
+
+/* Around all looks of one handler: meanwhile nothing that it may find is unmapped. */
+void tri__windows_begin_reading(void);
+void tri__windows_end_reading(void);
+
+/* The first instruction of the window that the thread is inside of at `pc`: behind the first, and
+ * not behind the store. 0: of none. Between begin and end. */
+uintptr_t tri__window_around(uintptr_t pc);
+
+/* false: there was no memory for some window, so nobody must be asked by a signal. */
+bool tri__windows_are_known(void);
+
+#endif
