@@ -158,6 +158,8 @@ static int attach(void)
     if (error == 0) {
         mutator->attach_depth = 1;
         tri__self = &mutator->writer.cache.front;
+        /* One that came before did not know whose it was. */
+        tri__store_relaxed(&mutator->signalled, false);
         /* It counts as scanned, but may hold what it has loaded before it first used the heap. */
         if (mutator->writer.cache.front.barrier == TRI__BARRIER_SCANNED)
             tri__stack_scan_own(mutator);

@@ -21,6 +21,13 @@ static inline uintptr_t tri__context_stack(const ucontext_t *context)
     return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
 }
 
+/* Where the interrupted function returns to, if a register says so; or 0. */
+static inline uintptr_t tri__context_link(const ucontext_t *context)
+{
+    (void)context;
+    return 0;
+}
+
 static inline void tri__context_set_pc(ucontext_t *context, uintptr_t pc)
 {
     context->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
@@ -38,6 +45,11 @@ static inline uintptr_t tri__context_pc(const ucontext_t *context)
 static inline uintptr_t tri__context_stack(const ucontext_t *context)
 {
     return (uintptr_t)context->uc_mcontext.sp;
+}
+
+static inline uintptr_t tri__context_link(const ucontext_t *context)
+{
+    return (uintptr_t)context->uc_mcontext.regs[30];
 }
 
 static inline void tri__context_set_pc(ucontext_t *context, uintptr_t pc)

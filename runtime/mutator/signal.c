@@ -31,8 +31,8 @@
 #include "mutator/windows.h"
 
 static int signal_number; /* 0: none */
-static struct sigaction before;
-static bool taken_away; /* collector: said so */
+static struct sigaction before[NSIG]; /* of each signal that has been ours: the program's handler */
+static bool taken_away;               /* collector: said so */
 
 /* ---- the handler ---- */
 
@@ -47,12 +47,25 @@ static bool is_in_window(uintptr_t word, uintptr_t unused)
     return tri__window_around(word) != 0;
 }
 
-/* Is the thread inside a handler of the program's that has interrupted a window? Each signal that
- * has been handled on this stack and has not returned has left two words on it: the address of the
- * code that returns from a handler, and the one that was interrupted. */
-static bool has_interrupted_window(uintptr_t low, uintptr_t high, uintptr_t trampoline)
+/* The code that returns from a handler is two or three instructions and a system call. */
+#define TRAMPOLINE_BYTES 32u
+
+/* Is the thread inside a handler of the program's, or about to return from one? That has left the
+ * address of the code that returns on the stack, or is in that code already. */
+static bool is_in_handler(const ucontext_t *context, uintptr_t low, uintptr_t high,
+                          uintptr_t trampoline)
 {
-    return tri__stack_has(low, high, is_word, trampoline) &&
+    return tri__context_pc(context) - trampoline < TRAMPOLINE_BYTES ||
+           tri__context_link(context) == trampoline ||
+           tri__stack_has(low, high, is_word, trampoline);
+}
+
+/* Has a handler that has not returned interrupted a window? Then the address that was interrupted is
+ * on the stack, too. */
+static bool has_interrupted_window(const ucontext_t *context, uintptr_t low, uintptr_t high,
+                                   uintptr_t trampoline)
+{
+    return is_in_handler(context, low, high, trampoline) &&
            tri__stack_has(low, high, is_in_window, 0);
 }
 
@@ -76,7 +89,7 @@ static void answer_at(struct tri__mutator *self, ucontext_t *context, uintptr_t 
     uintptr_t pointer = tri__context_stack(context), first;
 
     if (pointer < self->stack_end || pointer >= self->stack_high ||
-        has_interrupted_window(pointer, self->stack_high, trampoline))
+        has_interrupted_window(context, pointer, self->stack_high, trampoline))
         return;
     first = tri__window_around(tri__context_pc(context));
     if (first != 0)
@@ -119,10 +132,12 @@ static bool is_ours(const siginfo_t *info)
 
 static void pass_on(int number, siginfo_t *info, void *context)
 {
-    if ((before.sa_flags & SA_SIGINFO) != 0)
-        before.sa_sigaction(number, info, context);
-    else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
-        before.sa_handler(number);
+    const struct sigaction *theirs = &before[number];
+
+    if ((theirs->sa_flags & SA_SIGINFO) != 0)
+        theirs->sa_sigaction(number, info, context);
+    else if (theirs->sa_handler != SIG_DFL && theirs->sa_handler != SIG_IGN)
+        theirs->sa_handler(number);
 }
 
 static void handle(int number, siginfo_t *info, void *context)
@@ -155,7 +170,7 @@ static int install(int number)
     sigdelset(&action.sa_mask, SIGILL);
     sigdelset(&action.sa_mask, SIGFPE);
     sigdelset(&action.sa_mask, SIGTRAP);
-    return sigaction(number, &action, &before) == 0 ? 0 : -errno;
+    return sigaction(number, &action, &before[number]) == 0 ? 0 : -errno;
 }
 
 /* Never uninstalled: a signal may be on its way when the library is shut down. */
