@@ -14,6 +14,7 @@
 
 #define SLAB_BYTES ((size_t)64 << 10)
 #define BOUND_LEAST 64u /* waiting buffers that are nobody's concern: 256 KiB */
+#define OWED_MOST 16u   /* buffers, before a thread does something about it without a safepoint */
 
 static struct tri__pool pool = TRI__POOL_OF(struct tri__buffer, SLAB_BYTES); /* of empty ones */
 static struct tri__stack full;
@@ -150,12 +151,53 @@ static void overflow_value(uintptr_t value)
     pthread_mutex_unlock(&drain_lock);
 }
 
+/* A marker would find nothing to do: no object, or one that is black. */
+static bool is_done(uintptr_t value)
+{
+    struct tri__ref ref;
+
+    if (!tri__in_heap(value))
+        return true;
+    return tri__locate(value, &ref) && tri__load_acquire(ref.colour) == TRI__BLACK;
+}
+
+static void drop_done_locked(struct tri__buffer *buffer)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = buffer->drained; i < buffer->count; i++) {
+        uintptr_t value = tri__load_relaxed(&buffer->entries[i]);
+
+        if (is_open && !is_done(value))
+            tri__store_relaxed(&buffer->entries[kept++], value);
+    }
+    buffer->drained = 0;
+    tri__store_relaxed(&buffer->count, kept);
+}
+
+/* A thread that owes much comes to no safepoint, where it would pay: it takes out of its full buffer
+ * what is not worth a marker's while. true: that has made room [inv.buffer.bounded]. */
+static bool made_room(struct tri__writer *writer)
+{
+    struct tri__buffer *buffer = writer->buffer;
+
+    if (writer->owed < OWED_MOST || buffer == &nobody)
+        return false;
+    pthread_mutex_lock(&drain_lock);
+    drop_done_locked(buffer);
+    pthread_mutex_unlock(&drain_lock);
+    return TRI__BUFFER_ENTRIES - buffer->count >= TRI__BUFFER_BATCH;
+}
+
 /* Gives the thread an empty buffer for its own; without memory for one its own is emptied. false:
  * it has none. */
 static bool exchange(struct tri__writer *writer)
 {
-    struct tri__buffer *old = writer->buffer, *fresh = take_empty();
+    struct tri__buffer *old = writer->buffer, *fresh;
 
+    if (made_room(writer))
+        return true;
+    fresh = take_empty();
     if (fresh != NULL) {
         tri__store_release(&writer->buffer, fresh); /* rel -> acq in tri__buffer_drain_writer() */
         if (old != &nobody) {
@@ -181,7 +223,7 @@ void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value)
 
 uintptr_t *tri__buffer_reserve_slow(struct tri__writer *writer)
 {
-    return exchange(writer) ? writer->buffer->entries : NULL;
+    return exchange(writer) ? writer->buffer->entries + writer->buffer->count : NULL;
 }
 
 void tri__buffer_surrender(struct tri__writer *writer)

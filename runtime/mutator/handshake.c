@@ -40,6 +40,7 @@
 /* How long a thread may be silent before it is interrupted by a signal, at first and at most. */
 #define SILENCE_NS UINT64_C(100000)
 #define SILENCE_MAX_NS UINT64_C(20000000)
+#define LOST_NS UINT64_C(100000000)
 
 static uint64_t announced; /* atomic; written under the registry lock */
 static uint32_t pending;   /* atomic: answers still to come; the last one wakes the coordinator */
@@ -341,15 +342,35 @@ static void interrupt_silent(struct tri__mutator *mutator, void *unused)
         tri__signal_send(mutator);
 }
 
-/* Patience with threads that do not answer: when it ends, and how long it lasts the next time. */
+/* A signal that seems to be on its way may have been taken by the program, with sigwait() or from a
+ * signalfd. */
+static void forget_signal(struct tri__mutator *mutator, void *unused)
+{
+    (void)unused;
+    tri__store_relaxed(&mutator->signalled, false);
+}
+
+/* Patience with threads that do not answer: when it ends, and how long it lasts the next time; and
+ * when a signal counts as lost. */
 struct patience {
-    uint64_t end, ns;
+    uint64_t start, end, ns, lost;
 };
+
+/* Where signals queue up, those for a thread that blocks them must not become many: ever more time
+ * lies between two. */
+static void send_signals(struct patience *patience, uint64_t now)
+{
+    if (now >= patience->lost) {
+        tri__registry_each(forget_signal, NULL);
+        patience->lost = now + 2 * (now - patience->start);
+    }
+    tri__registry_each(interrupt_silent, NULL);
+}
 
 static void lose_patience(struct patience *patience, uint64_t now)
 {
     if (tri__signal_is_usable())
-        tri__registry_each(interrupt_silent, NULL);
+        send_signals(patience, now);
     patience->ns = patience->ns < SILENCE_MAX_NS / 2 ? 2 * patience->ns : SILENCE_MAX_NS;
     patience->end = now + patience->ns;
 }
@@ -357,7 +378,7 @@ static void lose_patience(struct patience *patience, uint64_t now)
 static void await_answers(uint64_t start)
 {
     uint32_t left = tri__fetch_sub_acqrel(&pending, 1) - 1;
-    struct patience patience = {start + SILENCE_NS, SILENCE_NS};
+    struct patience patience = {start, start + SILENCE_NS, SILENCE_NS, start + LOST_NS};
 
     while (left != 0) {
         uint64_t now = tri__os_now();
