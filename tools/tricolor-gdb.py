@@ -28,7 +28,8 @@ COLOURS = (("free", "."), ("white", "o"), ("black", "#"))
 # Macros of the library, which debug information does not have.
 BYTE_MASK = 4  # TRI_TYPE_BYTE_MASK
 GC_PROGRAM = 16  # TRI_TYPE_GC_PROGRAM
-REQUESTS = ((1, "asked"), (2, "aside"), (0x100, "filter"))  # TRI__REQUEST_ASKED and so on
+# TRI__REQUEST_ASKED and so on.
+REQUESTS = ((1, "asked"), (2, "aside"), (0x100, "filter"), (0x200, "deferred"), (0x400, "held"))
 PAGE_BYTES = 8192  # TRI__PAGE_BYTES
 CHUNK_PAGES = 512  # TRI__CHUNK_PAGES
 
@@ -716,3 +717,6 @@ buffer holds."""
 for command in (TricolorCommand, ObjectCommand, SpanCommand, IteratorCommand, HeapCommand,
                 ThreadsCommand):
     command()
+
+# The collector's signal, unless the program has chosen another one; it comes all the time.
+gdb.execute("handle SIGURG nostop noprint pass", to_string=True)

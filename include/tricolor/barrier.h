@@ -133,8 +133,8 @@ __attribute__((always_inline)) static inline bool tri__compare_exchange(void *sl
  * of the object or root, and then whole words are moved one by one, so that the collector sees
  * either the old or the new word. That is no promise to other threads of the program: who reads
  * what another one moves needs a lock.
- * None is a safepoint, however long the range: a thread that moves very much during a mark holds
- * the cycle up for as long as that takes (not other threads), and until its next safepoint the
+ * None is a safepoint, however long the range, and no signal is answered in one: a thread that moves
+ * very much during a mark holds the cycle up for as long as that takes (not other threads), and the
  * buffers may take twice the range's size. If that is too much, move it in parts, with
  * tri_safepoint() between them.
  *
@@ -175,7 +175,9 @@ TRI_API void tri_copy_array(void *dst, const void *src, const tri_type *type, si
  * --enable-debug anything else is fatal. Addresses and size must be multiples of the word wherever
  * the range lies: that is looked at always, the other rules as above.
  * Who moves the memory while a mark is running must not tear words (no plain memmove): the
- * collector may be reading them. */
+ * collector may be reading them.
+ * The thread answers no request of the collector's, by a signal or otherwise, until it comes to a
+ * safepoint: call tri_safepoint() when the memory is moved, or the cycle waits for that. */
 TRI_API void tri_bulk_barrier_pre_write(void *dst, const void *src, size_t bytes);
 TRI_API void tri_bulk_barrier_pre_write_src_only(void *dst, const void *src, size_t bytes);
 

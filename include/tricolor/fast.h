@@ -36,7 +36,7 @@ struct tri__run {
 /* Only the owning thread writes here; for a thread in TRI_BLOCKING the collector does, after
  * it has claimed the thread. */
 struct tri__front {
-    uint8_t barrier;  /* enum tri__barrier_state; changes only at the owner's safepoints */
+    uint8_t barrier;  /* enum tri__barrier_state; changes only with the owner's answers */
     uint32_t request; /* atomic: not 0: something to do for the collector at the next safepoint */
     struct tri__run runs[TRI__RUNS];
 };

@@ -19,7 +19,8 @@ typedef struct tri_config {
     size_t heap_reserve;
     /* Marker threads; 0: a quarter of the CPUs, at least one. 0 */
     unsigned markers;
-    /* Signal for threads that do not reach a safepoint; 0: default, -1: never. 0 */
+    /* Signal for threads that do not reach a safepoint; 0: SIGURG, -1: never, so that the collector
+     * waits for them. 0 */
     int signal;
     /* Called, at a safepoint of the thread that asked, when `bytes` cannot be had even after a
      * collection: true: try once more. NULL: no handler. */

@@ -2,9 +2,11 @@
 /* tricolor/thread.h: threads of the program (mutators), safepoints and blocking regions.
  *
  * A thread is attached on its first use of the heap and detached when it ends; no call is
- * needed. While attached it has to reach a safepoint now and then, because the collector's
- * handshakes wait for it there: allocation is one, tri_safepoint() is one, and TRI_BLOCKING
- * stands for one as long as it lasts. */
+ * needed. While attached it is asked by the collector, a few times a cycle, for a short answer, which
+ * it gives at safepoints: allocation is one now and then, tri_safepoint() is one, and TRI_BLOCKING
+ * stands for one as long as it lasts. A thread that comes to none within 100 us, because it computes
+ * or sleeps, is interrupted by a signal (tri_config.signal), and answers in the handler. Calls that
+ * sleep may return EINTR for that: docs/threads.md has the list. */
 #ifndef TRICOLOR_THREAD_H
 #define TRICOLOR_THREAD_H
 
@@ -27,8 +29,9 @@ TRI_API int tri_thread_create(pthread_t *thread, const pthread_attr_t *attribute
 
 TRI_API void tri__safepoint_slow(void);
 
-/* For loops that run long without allocating: answers the collector if it asks.
- * Two instructions otherwise. */
+/* For loops that run long without allocating: answers the collector if it asks, so that it need not
+ * send a signal. Needed where there is none (tri_config.signal == -1), and after
+ * tri_bulk_barrier_pre_write(). Two instructions otherwise. */
 static inline void tri_safepoint(void)
 {
     if (TRI__UNLIKELY(__atomic_load_n(&tri__self->request, __ATOMIC_RELAXED) != 0))
@@ -64,7 +67,7 @@ TRI_API void tri_stack_unregister(tri_stack *stack);
 
 /* The calling thread leaves the stack it is on, which keeps what is on it now, and goes to `stack`;
  * NULL is the thread's own. To be called on the stack that is left, right before the stack pointer
- * changes; until then the heap must not be used. Waits only if the collector is looking at `stack`
+ * changes; until then the heap must not be used, and the thread answers no signal. Waits only if the collector is looking at `stack`
  * at this moment; scans it if it has not been scanned in a running mark. Before a thread ends it
  * must be back on its own stack. */
 TRI_API void tri_stack_switch(tri_stack *stack);
@@ -73,8 +76,8 @@ TRI_API void tri_stack_switch(tri_stack *stack);
  *
  *     TRI_BLOCKING { read(fd, buffer, n); }
  *
- * The collector does not wait for the thread meanwhile, but scans its stack as it stood at the
- * beginning of the block. Inside it the thread must not allocate, store or load heap pointers; it
+ * The collector does not wait for the thread meanwhile, nor interrupt it, but scans its stack as it
+ * stood at the beginning of the block. Inside it the thread must not allocate, store or load heap pointers; it
  * may use memory outside the heap, and bytes of leaf objects that the surrounding function holds on
  * to. Leaving the block waits only if the collector is looking at the thread at that moment.
  *
