@@ -36,6 +36,7 @@
 #include "mutator/roots.h"
 #include "mutator/signal.h"
 #include "mutator/user_stack.h"
+#include "mutator/watchdog.h"
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool initialized; /* [init_lock] */
@@ -153,6 +154,7 @@ static int start_floors(const struct tri__options *options)
         tri__bulk_init(tri__root_find);
         tri__pace_init(options->gc_percent, options->memory_limit);
         tri__trace_init(options);
+        tri__watchdog_init(options);
         error = tri__signal_init(options->signal);
         if (error == 0)
             error = tri__collector_start(options->markers, tri__trace_cycle);

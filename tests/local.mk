@@ -59,6 +59,7 @@ unit_tests += %D%/test_type_macros
 unit_tests += %D%/test_type_retire
 unit_tests += %D%/test_typed
 unit_tests += %D%/test_user_stack
+unit_tests += %D%/test_watchdog
 unit_tests += %D%/test_window
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.

@@ -11,8 +11,9 @@
 
 static const char *const variables[] = {
     "TRICOLOR_GC_PERCENT", "TRICOLOR_MEMORY_LIMIT", "TRICOLOR_HEAP_RESERVE",
-    "TRICOLOR_MARKERS",    "TRICOLOR_SIGNAL",       "TRICOLOR_VERIFY",
-    "TRICOLOR_TRACE",      "TRICOLOR_TRACE_FILE",   "TRICOLOR_SEED",
+    "TRICOLOR_MARKERS",    "TRICOLOR_SIGNAL",       "TRICOLOR_STALL",
+    "TRICOLOR_VERIFY",     "TRICOLOR_TRACE",        "TRICOLOR_TRACE_FILE",
+    "TRICOLOR_SEED",
 };
 
 static void clear_environment(void)
@@ -114,6 +115,9 @@ static const struct bad {
     {"TRICOLOR_MARKERS", "1025"},
     {"TRICOLOR_MARKERS", "-1"},
     {"TRICOLOR_MARKERS", "two"},
+    {"TRICOLOR_STALL", "86400001"},
+    {"TRICOLOR_STALL", "-1"},
+    {"TRICOLOR_STALL", "1s"},
     {"TRICOLOR_SIGNAL", "65"},
     {"TRICOLOR_SIGNAL", "-2"},
     {"TRICOLOR_SIGNAL", "9"},
@@ -177,7 +181,7 @@ START_TEST(configuration_is_taken_over)
     struct tri__options options;
     char text[256];
     tri_config config = {70,            2 * GIB,   GIB,           3,        12, refuse_memory,
-                         &oom_argument, drop_line, &log_argument, "off"};
+                         &oom_argument, drop_line, &log_argument, "off", 7};
     clear_environment();
     ck_assert_int_eq(tri__options_load(&options, &config), 0);
     describe(&options, text, sizeof text);
@@ -187,6 +191,7 @@ START_TEST(configuration_is_taken_over)
     ck_assert_ptr_eq(options.oom_argument, &oom_argument);
     ck_assert(options.log == drop_line);
     ck_assert_ptr_eq(options.log_argument, &log_argument);
+    ck_assert_uint_eq(options.stall_ms, 7);
 }
 END_TEST
 
@@ -252,6 +257,7 @@ static const struct bad_config {
     {"tri_config.markers is 4294967295", {.markers = UINT32_MAX}},
     {"tri_config.signal is -2", {.signal = -2}},
     {"tri_config.signal is 9", {.signal = SIGKILL}},
+    {"tri_config.stall_ms is 86400001", {.stall_ms = 86400001}},
     {"tri_config.verify is \"clobber\"", {.verify = "clobber"}},
 };
 

@@ -26,7 +26,7 @@ typedef struct tri_config {
      * collection: true: try once more. NULL: no handler. */
     bool (*oom)(size_t bytes, void *argument);
     void *oom_argument;
-    /* Where lines of the trace go, newline included; called by collector
+    /* Where lines of the trace and of the watchdog go, newline included; called by collector
      * threads. NULL: standard error. */
     void (*log)(const char *line, void *argument);
     void *log_argument;
@@ -34,18 +34,21 @@ typedef struct tri_config {
      * --enable-debug; its default): each layout is read back when it has been written, and held
      * against its definition; "off": nothing is verified. NULL */
     const char *verify;
+    /* Milliseconds for which a thread may keep a cycle waiting before it is named, with what it does,
+     * on standard error or to `log`; UINT_MAX: never. 0: 1000. 0 */
+    unsigned stall_ms;
 } tri_config;
 
 #define TRI_CONFIG_INIT                                                                            \
     {                                                                                              \
-        100, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL                                              \
+        100, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0                                              \
     }
 
 /* Initializes the library, before any other call: 0; -EALREADY when it is; -EINVAL for a bad value
  * (one message on standard error says which); -ENOMEM or -EAGAIN when memory or a thread cannot be
  * had, with nothing left behind. NULL: defaults. The environment overrides the configuration:
  * TRICOLOR_GC_PERCENT, TRICOLOR_MEMORY_LIMIT, TRICOLOR_HEAP_RESERVE, TRICOLOR_MARKERS,
- * TRICOLOR_SIGNAL, TRICOLOR_VERIFY, TRICOLOR_TRACE. The calling thread is attached. */
+ * TRICOLOR_SIGNAL, TRICOLOR_STALL, TRICOLOR_VERIFY, TRICOLOR_TRACE. The calling thread is attached. */
 TRI_API int tri_init(const tri_config *config);
 
 /* Stops and joins the collector's threads and gives all memory back: every heap pointer is

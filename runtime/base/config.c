@@ -25,6 +25,10 @@
 #define SIGNAL_ACCEPTED                                                                            \
     "the number of a signal that can be caught and reports no fault, 0 for the default, "          \
     "or -1 or \"off\" for none"
+#define STALL_MAX 86400000u /* a day */
+#define STALL_ACCEPTED                                                                             \
+    "a number of milliseconds up to 86400000, 0 for the default, or \"off\" (UINT_MAX in "           \
+    "tri_config) for no reports"
 #define TRACE_ACCEPTED "a list, separated by commas, of: gc"
 #define SEED_ACCEPTED "a whole number below 2^64"
 
@@ -66,6 +70,8 @@ static bool signal_is_good(int number)
         return (number >= -1 && number <= SIGSYS) || (number >= SIGRTMIN && number <= SIGRTMAX);
     }
 }
+
+static bool stall_is_good(unsigned ms) { return ms <= STALL_MAX || ms == UINT_MAX; }
 
 /* ---- reading text ---- */
 
@@ -162,6 +168,15 @@ static bool parse_signal(struct tri__options *options, const char *text)
     return read_int_or_off(text, &options->signal) && signal_is_good(options->signal);
 }
 
+static bool parse_stall(struct tri__options *options, const char *text)
+{
+    uint64_t number = UINT_MAX;
+    if (strcmp(text, "off") != 0 && !read_whole_number(text, STALL_MAX, &number))
+        return false;
+    options->stall_ms = (unsigned)number;
+    return true;
+}
+
 /* What is verified unless somebody asks for something else: all that the build can. */
 static bool read_verify(const char *text, struct tri__options *options)
 {
@@ -221,6 +236,7 @@ static const struct variable {
     {"TRICOLOR_HEAP_RESERVE", parse_heap_reserve, RESERVE_ACCEPTED},
     {"TRICOLOR_MARKERS", parse_markers, MARKERS_ACCEPTED},
     {"TRICOLOR_SIGNAL", parse_signal, SIGNAL_ACCEPTED},
+    {"TRICOLOR_STALL", parse_stall, STALL_ACCEPTED},
     {"TRICOLOR_VERIFY", parse_verify, VERIFY_ACCEPTED},
     {"TRICOLOR_TRACE", parse_trace, TRACE_ACCEPTED},
     {"TRICOLOR_TRACE_FILE", parse_trace_file, "the name of a file"},
@@ -256,6 +272,8 @@ static int check_config(const tri_config *config)
         tri__warn("tri_config.markers is %u; accepted is " MARKERS_ACCEPTED ".", config->markers);
     else if (!signal_is_good(config->signal))
         tri__warn("tri_config.signal is %d; accepted is " SIGNAL_ACCEPTED ".", config->signal);
+    else if (!stall_is_good(config->stall_ms))
+        tri__warn("tri_config.stall_ms is %u; accepted is " STALL_ACCEPTED ".", config->stall_ms);
     else
         return 0;
     return -EINVAL;
@@ -275,6 +293,7 @@ int tri__options_load(struct tri__options *out, const tri_config *config)
         .heap_reserve = config->heap_reserve,
         .markers = config->markers,
         .signal = config->signal,
+        .stall_ms = config->stall_ms,
         .oom = config->oom,
         .oom_argument = config->oom_argument,
         .log = config->log,

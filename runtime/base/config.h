@@ -15,6 +15,7 @@ struct tri__options {
     size_t heap_reserve; /* 0: default; not rounded */
     unsigned markers;    /* 0: default */
     int signal;          /* 0: default; -1: never */
+    unsigned stall_ms;   /* 0: default; UINT_MAX: never */
     bool (*oom)(size_t bytes, void *argument);
     void *oom_argument;
     void (*log)(const char *line, void *argument);

@@ -23,6 +23,7 @@
 #include "base/os.h"
 #include "mutator/signal.h"
 #include "mutator/stack.h"
+#include "mutator/watchdog.h"
 
 /* An announcement in one word: number, counter of H3 rounds, side of the central lists that holds
  * swept spans, barrier state. */
@@ -44,6 +45,7 @@
 
 static uint64_t announced; /* atomic; written under the registry lock */
 static uint32_t pending;   /* atomic: answers still to come; the last one wakes the coordinator */
+static enum tri__request asked_last; /* coordinator */
 
 static uint32_t number_of(uint64_t announcement)
 {
@@ -234,6 +236,7 @@ void tri__handshake_answer(struct tri__mutator *self)
         tri__store_seqcst(&self->answered, number_of(announcement));
         counts |= take_request(self);
     } while (tri__load_seqcst(&announced) != announcement);
+    tri__store_relaxed(&self->refused_at, 0);
     if (counts)
         count_answer(self);
     watch_others(self);
@@ -351,9 +354,9 @@ static void forget_signal(struct tri__mutator *mutator, void *unused)
 }
 
 /* Patience with threads that do not answer: when it ends, and how long it lasts the next time; and
- * when a signal counts as lost. */
+ * when a signal counts as lost, and when silence is reported. */
 struct patience {
-    uint64_t start, end, ns, lost;
+    uint64_t start, end, ns, lost, report;
 };
 
 /* Where signals queue up, those for a thread that blocks them must not become many: ever more time
@@ -371,6 +374,8 @@ static void lose_patience(struct patience *patience, uint64_t now)
 {
     if (tri__signal_is_usable())
         send_signals(patience, now);
+    if (now >= patience->report)
+        patience->report = tri__watchdog_report(asked_last, patience->start, now);
     patience->ns = patience->ns < SILENCE_MAX_NS / 2 ? 2 * patience->ns : SILENCE_MAX_NS;
     patience->end = now + patience->ns;
 }
@@ -378,7 +383,8 @@ static void lose_patience(struct patience *patience, uint64_t now)
 static void await_answers(uint64_t start)
 {
     uint32_t left = tri__fetch_sub_acqrel(&pending, 1) - 1;
-    struct patience patience = {start, start + SILENCE_NS, SILENCE_NS, start + LOST_NS};
+    struct patience patience = {start, start + SILENCE_NS, SILENCE_NS, start + LOST_NS,
+                                tri__watchdog_first(start)};
 
     while (left != 0) {
         uint64_t now = tri__os_now();
@@ -444,6 +450,7 @@ void tri__handshake(enum tri__request what, struct tri__handshake_report *report
 
     *report = (struct tri__handshake_report){0};
     begin_asking();
+    asked_last = what;
     report->mutators = ask_running(what, start);
     await_answers(start);
     report->ns = tri__os_now() - start;

@@ -88,6 +88,7 @@ struct tri__mutator {
     uint64_t asked;             /* when its answer was last waited for; written by the coordinator */
     bool signalled;             /* a signal is on its way, or lost; reset with each request */
     uint64_t latency;           /* how long that answer took to come */
+    uintptr_t refused_at;       /* where a signal came last that could not be answered; or 0 */
 
     /* atomic */
     struct tri__histogram delays[TRI_DELAY_CAUSES]; /* one writer: the thread itself */

@@ -148,8 +148,10 @@ static void handle(int number, siginfo_t *info, void *context)
 
     if (self != NULL)
         tri__store_relaxed(&self->signalled, false);
-    if (self != NULL && is_asked(self))
+    if (self != NULL && is_asked(self)) {
+        tri__store_relaxed(&self->refused_at, tri__context_pc(context)); /* unless it answers */
         answer_or_put_off(self, context, trampoline);
+    }
     if (!is_ours(info))
         pass_on(number, info, context);
     errno = error;
@@ -205,12 +207,21 @@ static bool is_installed(void)
            now.sa_sigaction == handle;
 }
 
+const char *tri__signal_trouble(void)
+{
+    if (signal_number == 0)
+        return "it was configured that there be none";
+    if (!tri__windows_are_known())
+        return "there was no memory for the table of windows";
+    return is_installed() ? NULL : "its handler was replaced after tri_init()";
+}
+
 bool tri__signal_is_usable(void)
 {
+    if (tri__signal_trouble() == NULL)
+        return true;
     if (signal_number == 0 || !tri__windows_are_known())
         return false;
-    if (is_installed())
-        return true;
     if (!taken_away)
         tri__warn("signal %d has another handler since tri_init(), so threads that reach no "
                   "safepoint cannot be asked by it: install your handler before tri_init(), then it "

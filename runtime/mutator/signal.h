@@ -13,6 +13,9 @@ int tri__signal_init(int number);
 /* The signal's number for messages; 0: threads are never asked by one. */
 int tri__signal_number(void);
 
+/* Why they are not asked by one now, if they are not; or NULL. */
+const char *tri__signal_trouble(void);
+
 /* May threads be asked by a signal now? Says once why not, if that has changed. Collector. */
 bool tri__signal_is_usable(void);
 

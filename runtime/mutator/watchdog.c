@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* What a silent thread does, as the kernel tells it.
+ *
+ * Such a thread may hold any lock of the program's or the C library's, malloc's and the loader's
+ * among them. So nothing here takes one: no malloc, no stdio, no dladdr(); files of /proc are read
+ * with system calls into static memory. Nor is anything written under RCU, for a pipe may be full.
+ * Threads: one at a time, as handshakes are. */
+#include "mutator/watchdog.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tricolor/window.h>
+
+#include "base/config.h"
+#include "base/os.h"
+#include "base/print.h"
+#include "mutator/code_map.h"
+#include "mutator/registry.h"
+#include "mutator/signal.h"
+
+#define DEFAULT_MS 1000u
+#define NS_PER_MS UINT64_C(1000000)
+#define THREADS_MAX 16 /* that are named at once; others are counted */
+#define WORDS_MAX 4096 /* of a stack that are looked at */
+#define FRAMES_MAX 24  /* of those, which lie in code and are shown */
+#define CHUNK_WORDS 64
+
+static uint64_t limit_ns; /* 0: off */
+static void (*log_line)(const char *line, void *argument);
+static void *log_argument;
+
+/* ---- lines ---- */
+
+static void write_line(const char *line, void *unused)
+{
+    (void)unused;
+    tri__write_all(STDERR_FILENO, line, strlen(line));
+}
+
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+    char line[400] = "tricolor: ";
+    size_t used = strlen(line), room = sizeof line - used - 1;
+    va_list arguments;
+    int wanted;
+
+    va_start(arguments, format);
+    wanted = vsnprintf(line + used, room, format, arguments);
+    va_end(arguments);
+    used += wanted < 0 ? 0 : (size_t)wanted < room ? (size_t)wanted : room - 1;
+    memcpy(line + used, "\n", 2);
+    log_line(line, log_argument);
+}
+
+void tri__watchdog_init(const struct tri__options *options)
+{
+    unsigned ms = options->stall_ms != 0 ? options->stall_ms : DEFAULT_MS;
+
+    limit_ns = ms == UINT_MAX ? 0 : ms * NS_PER_MS;
+    log_line = options->log != NULL ? options->log : write_line;
+    log_argument = options->log_argument;
+}
+
+uint64_t tri__watchdog_first(uint64_t start)
+{
+    return limit_ns == 0 ? UINT64_MAX : start + limit_ns;
+}
+
+/* ---- what is known of a thread ---- */
+
+struct silent {
+    uint32_t tid, request;
+    uintptr_t refused_at;
+};
+
+struct collected {
+    struct silent threads[THREADS_MAX];
+    unsigned count; /* of all, also of those that had no room */
+};
+
+static void collect_silent(struct tri__mutator *mutator, void *argument)
+{
+    struct collected *collected = argument;
+    uint32_t request = tri__load_relaxed(&mutator->writer.cache.front.request);
+
+    if ((request & TRI__REQUEST_ASKED) == 0)
+        return;
+    if (collected->count < THREADS_MAX)
+        collected->threads[collected->count] =
+            (struct silent){mutator->tid, request, tri__load_relaxed(&mutator->refused_at)};
+    collected->count++;
+}
+
+/* A file of the thread's in /proc: its beginning, as a string. false: it has ended. */
+static bool read_file(uint32_t tid, const char *name, char *text, size_t room)
+{
+    char path[64];
+    ssize_t got;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/self/task/%" PRIu32 "/%s", tid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    got = read(fd, text, room - 1);
+    close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+static const char *field_of(const char *status, const char *key)
+{
+    const char *at = strstr(status, key);
+
+    return at != NULL ? at + strlen(key) : "";
+}
+
+/* ---- its stack ---- */
+
+static void say_where(const char *what, uintptr_t pc)
+{
+    char place[300];
+
+    tri__code_map_name(pc, place, sizeof place);
+    say("    %s%s", what, place);
+}
+
+/* How many of the words lie in code; those are said. */
+static unsigned say_words(const uintptr_t *words, unsigned count, unsigned room)
+{
+    unsigned said = 0;
+
+    for (unsigned i = 0; i < count && said < room; i++)
+        if (tri__code_map_has(words[i])) {
+            say_where("", words[i]);
+            said++;
+        }
+    return said;
+}
+
+/* Above the frames lies what the C library keeps of the thread, or the program's arguments. */
+static void say_stack(uintptr_t pointer)
+{
+    uintptr_t words[CHUNK_WORDS], high = pointer + WORDS_MAX * sizeof words[0];
+    unsigned said = 0;
+
+    for (; pointer < high && said < FRAMES_MAX; pointer += sizeof words) {
+        if (!tri__try_read(words, (const void *)pointer, sizeof words))
+            return;
+        said += say_words(words, CHUNK_WORDS, FRAMES_MAX - said);
+    }
+}
+
+/* "number argument1 ... argument6 sp pc" of one that sleeps in a system call; "-1 sp pc" of one that
+ * sleeps elsewhere in the kernel; "running". */
+static bool read_syscall(uint32_t tid, long *number, uintptr_t *pointer, uintptr_t *pc)
+{
+    char text[256], *end;
+    uintptr_t words[9];
+    int count = 0;
+
+    if (!read_file(tid, "syscall", text, sizeof text) || text[0] == 'r')
+        return false;
+    *number = strtol(text, &end, 10);
+    while (count < 9 && *end == ' ')
+        words[count++] = strtoul(end, &end, 16);
+    if (count < 2)
+        return false;
+    *pointer = words[count - 2];
+    *pc = words[count - 1];
+    return true;
+}
+
+static void say_place(const struct silent *thread)
+{
+    uintptr_t pointer, pc;
+    long number;
+
+    if (read_syscall(thread->tid, &number, &pointer, &pc)) {
+        say("  it sleeps in system call %ld; what lies in code of its stack, callers and leftovers:",
+            number);
+        say_where("at ", pc);
+        say_stack(pointer & ~(uintptr_t)(sizeof pc - 1));
+    } else {
+        say("  it runs; a debugger shows where");
+    }
+    if (thread->refused_at != 0) {
+        say("  when a signal came last, and could not be answered, it was");
+        say_where("at ", thread->refused_at);
+    }
+}
+
+/* ---- why ---- */
+
+static bool blocks_signal(const char *status)
+{
+    int number = tri__signal_number();
+    uint64_t blocked = strtoull(field_of(status, "SigBlk:"), NULL, 16);
+
+    return number > 0 && (blocked >> (number - 1) & 1) != 0;
+}
+
+static void say_reason(const struct silent *thread, const char *status)
+{
+    const char *trouble = tri__signal_trouble();
+
+    if (trouble != NULL)
+        say("  it cannot be asked by a signal: %s; it has to come to a safepoint (tri_safepoint), or "
+            "to sleep in TRI_BLOCKING",
+            trouble);
+    else if (blocks_signal(status))
+        say("  it blocks signal %d: unblock that in it, or see that it comes to a safepoint "
+            "(tri_safepoint), or sleeps in TRI_BLOCKING",
+            tri__signal_number());
+    if ((thread->request & TRI__REQUEST_HELD) != 0)
+        say("  it has called tri_bulk_barrier_pre_write(), and come to no safepoint since: call "
+            "tri_safepoint() when the memory is moved");
+    if ((thread->request & TRI__REQUEST_DEFERRED) != 0)
+        say("  it is inside a function of the library, or left one by longjmp");
+}
+
+static const char *name_of(enum tri__request what)
+{
+    switch (what) {
+    case TRI__REQUEST_PING:
+        return "H1, second round";
+    case TRI__REQUEST_ARM:
+        return "H1";
+    case TRI__REQUEST_SCAN:
+        return "H2, to scan its stack";
+    case TRI__REQUEST_FLUSH:
+        return "H3, to give its barrier buffer away";
+    case TRI__REQUEST_RELEASE:
+        return "H4";
+    }
+    return "?";
+}
+
+static void report(const struct silent *thread, enum tri__request what, uint64_t waited)
+{
+    char name[32], status[2048];
+
+    if (!read_file(thread->tid, "comm", name, sizeof name) ||
+        !read_file(thread->tid, "status", status, sizeof status))
+        return;
+    name[strcspn(name, "\n")] = '\0';
+    say("thread \"%s\" (tid %" PRIu32 ", state %.1s) has not answered %s for %" PRIu64 ".%03" PRIu64
+        " s; the cycle waits for it, other threads do not",
+        name, thread->tid, field_of(status, "State:\t"), name_of(what),
+        waited / (1000 * NS_PER_MS), waited / NS_PER_MS % 1000);
+    say_reason(thread, status);
+    say_place(thread);
+}
+
+uint64_t tri__watchdog_report(enum tri__request what, uint64_t start, uint64_t now)
+{
+    struct collected collected = {.count = 0};
+    unsigned named;
+
+    tri__registry_each(collect_silent, &collected);
+    named = collected.count < THREADS_MAX ? collected.count : THREADS_MAX;
+    if (named != 0)
+        tri__code_map_read();
+    for (unsigned i = 0; i < named; i++)
+        report(&collected.threads[i], what, now - start);
+    if (collected.count > named)
+        say("and %u more threads", collected.count - named);
+    return now + (now - start);
+}

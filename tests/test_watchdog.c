@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that keep a cycle waiting are named, with what they do and why they were not asked by a
+ * signal; the cycle ends when they let it, and the program runs on. */
+#include <check.h>
+#include <limits.h>
+#include <link.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "limited.h"
+#include "spinner.h"
+#include "suite.h"
+
+enum { STALL_MS = 100 };
+#define SILENT_NS (UINT64_C(450) * 1000000) /* reports after 100, 200 and 400 ms */
+
+static void start(int number, unsigned stall_ms)
+{
+    tri_config config = TRI_CONFIG_INIT;
+
+    config.gc_percent = -1;
+    config.signal = number;
+    config.stall_ms = stall_ms;
+    ck_assert_int_eq(tri_init(&config), 0);
+}
+
+static int count_in(const char *text, const char *what)
+{
+    int count = 0;
+
+    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what))
+        count++;
+    return count;
+}
+
+/* ---- ways to be silent, each for about SILENT_NS ---- */
+
+static uintptr_t sleep_long(uintptr_t hidden, const uint32_t *stop)
+{
+    (void)stop;
+    tri__os_sleep(SILENT_NS);
+    return hidden;
+}
+
+static int sleep_inside(struct dl_phdr_info *info, size_t bytes, void *unused)
+{
+    (void)info, (void)bytes, (void)unused;
+    tri__os_sleep(SILENT_NS);
+    return 1;
+}
+
+/* A report must need none of these. */
+static uintptr_t sleep_with_locks(uintptr_t hidden, const uint32_t *stop)
+{
+    (void)stop;
+    flockfile(stderr);
+    dl_iterate_phdr(sleep_inside, NULL);
+    funlockfile(stderr);
+    return hidden;
+}
+
+static uintptr_t spin_long(uintptr_t hidden, const uint32_t *stop)
+{
+    uint64_t end = tri__os_now() + SILENT_NS;
+
+    (void)stop;
+    while (tri__os_now() < end)
+        continue;
+    return hidden;
+}
+
+static uintptr_t hold_and_spin(uintptr_t hidden, const uint32_t *stop)
+{
+    void *slot = NULL;
+
+    tri_bulk_barrier_pre_write(&slot, NULL, sizeof slot);
+    return spin_long(hidden, stop);
+}
+
+static void *name_silent(struct spinner *self)
+{
+    prctl(PR_SET_NAME, "silent one");
+    return self;
+}
+
+static void *name_and_block(struct spinner *self)
+{
+    sigset_t ours;
+
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGURG);
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
+    return name_silent(self);
+}
+
+/* Two cycles beside it, the second of which it is not there for. */
+static void collect_beside(uintptr_t (*silence)(uintptr_t, const uint32_t *),
+                           void *(*prepare)(struct spinner *))
+{
+    struct spinner spinner = {.spin = silence, .prepare = prepare, .polite = 1};
+
+    begin_limit();
+    spinner_start(&spinner);
+    tri_collect();
+    spinner_stop(&spinner);
+    tri_collect();
+    tri_shutdown();
+    end_limit();
+}
+
+/* ---- each in a child ---- */
+
+static void asleep_without_a_signal(void)
+{
+    start(-1, STALL_MS);
+    collect_beside(sleep_long, name_silent);
+}
+
+static void running_without_a_signal(void)
+{
+    start(-1, STALL_MS);
+    collect_beside(spin_long, name_silent);
+}
+
+static void with_the_signal_blocked(void)
+{
+    start(0, STALL_MS);
+    collect_beside(sleep_long, name_and_block);
+}
+
+static void ignore(int number) { (void)number; }
+
+static void with_the_handler_replaced(void)
+{
+    start(0, STALL_MS);
+    signal(SIGURG, ignore);
+    collect_beside(spin_long, name_silent);
+}
+
+static void held(void)
+{
+    start(0, STALL_MS);
+    collect_beside(hold_and_spin, name_silent);
+}
+
+static void with_locks(void)
+{
+    start(-1, STALL_MS);
+    collect_beside(sleep_with_locks, name_silent);
+}
+
+static void by_the_environment(void)
+{
+    setenv("TRICOLOR_STALL", "100", 1);
+    start(-1, UINT_MAX);
+    collect_beside(sleep_long, name_silent);
+}
+
+#define NAMED "thread \"silent one\" (tid "
+#define MAY_BE_RUNNING "it runs; a debugger shows where"
+
+static const struct {
+    void (*act)(void);
+    const char *says[4];
+} silences[] = {
+    {asleep_without_a_signal,
+     {NAMED, "state S", "it was configured that there be none", "it sleeps in system call"}},
+    {running_without_a_signal, {NAMED, "state R", "other threads do not", MAY_BE_RUNNING}},
+    {with_the_signal_blocked, {NAMED, "it blocks signal 23", "state S", "test_watchdog+0x"}},
+    {with_the_handler_replaced, {NAMED, "its handler was replaced", "state R", MAY_BE_RUNNING}},
+    {held, {NAMED, "tri_bulk_barrier_pre_write()", "when a signal came last", "at "}},
+    {with_locks, {NAMED, "it sleeps in system call", "libc.so", "test_watchdog+0x"}},
+    {by_the_environment, {NAMED, "has not answered H1 for 0.1", "tri_safepoint", "state S"}},
+};
+
+START_TEST(the_silent_are_named)
+{
+    struct captured captured = capture_child(silences[_i].act);
+
+    ck_assert_msg(captured_exited(&captured, 0), "status %x: %s", captured.status, captured.text);
+    for (int i = 0; i < 4; i++)
+        ck_assert_msg(strstr(captured.text, silences[_i].says[i]) != NULL, "%d, %d: %s", _i, i,
+                      captured.text);
+    ck_assert_int_ge(count_in(captured.text, NAMED), 2);
+    ck_assert_int_le(count_in(captured.text, NAMED), 4); /* more time lies between two each time */
+}
+END_TEST
+
+/* ---- nothing to say ---- */
+
+static void switched_off(void)
+{
+    start(-1, UINT_MAX);
+    collect_beside(sleep_long, name_silent);
+}
+
+static void asleep_with_a_signal(void)
+{
+    start(0, STALL_MS);
+    collect_beside(sleep_long, name_silent);
+}
+
+static uintptr_t sleep_in_block(uintptr_t hidden, const uint32_t *stop)
+{
+    TRI_BLOCKING
+        sleep_long(hidden, stop);
+    return hidden;
+}
+
+static void asleep_in_a_block(void)
+{
+    start(-1, STALL_MS);
+    collect_beside(sleep_in_block, name_silent);
+}
+
+static void (*const quiet[])(void) = {switched_off, asleep_with_a_signal, asleep_in_a_block};
+
+START_TEST(others_are_not)
+{
+    struct captured captured = capture_child(quiet[_i]);
+
+    ck_assert_msg(captured_exited(&captured, 0), "status %x: %s", captured.status, captured.text);
+    ck_assert_str_eq(captured.text, "");
+}
+END_TEST
+
+/* ---- to the program's log ---- */
+
+static uint64_t lines; /* atomic */
+
+static void count_line(const char *line, void *argument)
+{
+    ck_assert_ptr_eq(argument, &lines);
+    ck_assert_ptr_eq(strchr(line, '\n'), line + strlen(line) - 1);
+    tri__fetch_add_relaxed(&lines, 1);
+}
+
+static void with_a_log(void)
+{
+    tri_config config = TRI_CONFIG_INIT;
+
+    config.signal = -1;
+    config.stall_ms = STALL_MS;
+    config.log = count_line;
+    config.log_argument = &lines;
+    if (tri_init(&config) != 0)
+        _exit(2);
+    collect_beside(sleep_long, name_silent);
+    if (tri__load_relaxed(&lines) < 4)
+        _exit(3);
+}
+
+START_TEST(the_log_gets_the_lines)
+{
+    struct captured captured = capture_child(with_a_log);
+
+    ck_assert_msg(captured_exited(&captured, 0), "status %x: %s", captured.status, captured.text);
+    ck_assert_str_eq(captured.text, "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("watchdog");
+    TCase *tcase = tcase_create("children");
+
+    tcase_set_timeout(tcase, LIMIT_SECONDS + 10);
+    tcase_add_loop_test(tcase, the_silent_are_named, 0, sizeof silences / sizeof silences[0]);
+    tcase_add_loop_test(tcase, others_are_not, 0, sizeof quiet / sizeof quiet[0]);
+    tcase_add_test(tcase, the_log_gets_the_lines);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
