@@ -19,7 +19,7 @@
 
 #define SKIPPED 77
 
-#ifdef TRICOLOR_WINDOW_X86_64_H
+#ifdef TRI__WINDOWS_X86_64
 
 #define TRAP_FLAG 0x100
 #define MOST_STEPS 200000
