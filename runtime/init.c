@@ -36,6 +36,7 @@
 #include "mutator/roots.h"
 #include "mutator/signal.h"
 #include "mutator/user_stack.h"
+#include "mutator/windows.h"
 #include "mutator/watchdog.h"
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -191,6 +192,7 @@ static void before_fork(void)
 {
     if (tri__mutator_is_forbidden())
         tri__fatal("fork() on a thread of the collector: log handlers must not fork");
+    tri__window_open(); /* until after_fork_in_...: a signal must find no lock of ours held */
     TRI_BLOCKING {
         pthread_mutex_lock(&init_lock);
         tri__heap_before_fork();
@@ -205,6 +207,7 @@ static void before_fork(void)
         tri__page_heap_lock(&tri__heap.pages);
     tri__retired_types_before_fork();
     tri__typed_before_fork();
+    tri__windows_before_fork();
 }
 
 static void unlock_after_fork(void)
@@ -223,8 +226,10 @@ static void unlock_after_fork(void)
 
 static void after_fork_in_parent(void)
 {
+    tri__windows_after_fork(false);
     unlock_after_fork();
     tri__rcu_after_fork_parent();
+    tri__window_close();
 }
 
 /* Only what is safe in a signal handler; the rest when the heap is used. */
@@ -235,8 +240,10 @@ static void after_fork_in_child(void)
         tri__mutators_after_fork();
         tri__store_release(&tri__heap.orphaned, true); /* rel -> acq in tri__heap_take_over() */
     }
+    tri__windows_after_fork(true);
     unlock_after_fork();
     tri__rcu_after_fork_child();
+    tri__window_close();
 }
 
 static int hook_fork(void)

@@ -289,6 +289,7 @@ static void start_anew_locked(struct tri__mutator *self)
     self->tid = tri__os_tid();
     self->aside_after = 0;
     self->naps = 0;
+    tri__store_relaxed(&self->signalled, false);
     tri__store_relaxed(&self->scanned_asleep, false);
     tri__store_relaxed(&self->state, state);
 }

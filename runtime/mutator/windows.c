@@ -177,3 +177,17 @@ void tri__windows_remove(const struct tri__window *start)
     }
     pthread_mutex_unlock(&windows_lock);
 }
+
+/* ---- fork ---- */
+
+void tri__windows_before_fork(void)
+{
+    pthread_mutex_lock(&windows_lock);
+}
+
+void tri__windows_after_fork(bool child)
+{
+    if (child)
+        tri__store_relaxed(&readers, 0);
+    pthread_mutex_unlock(&windows_lock);
+}

@@ -23,4 +23,8 @@ uintptr_t tri__window_around(uintptr_t pc);
 /* false: there was no memory for some window, so nobody must be asked by a signal. */
 bool tri__windows_are_known(void);
 
+/* Around a fork. In the child nobody is reading. */
+void tri__windows_before_fork(void);
+void tri__windows_after_fork(bool child);
+
 #endif
