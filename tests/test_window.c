@@ -23,8 +23,8 @@
 
 #define TRAP_FLAG 0x100
 #define MOST_STEPS 200000
-#define EACH 50 /* instructions, at first; of the rest some, evenly spread */
-#define SOME 10
+#define EACH 25 /* instructions, at first; of the rest some, evenly spread */
+#define SOME 3
 
 typedef struct node {
     struct node *next, *other;

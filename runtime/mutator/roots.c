@@ -255,6 +255,7 @@ static int remove_module(uintptr_t start)
 
 void tri__module_remove(void *start)
 {
+    TRI__IN_RUNTIME;
     /* Every file of the module asks; the first one does it. While the process ends other
      * threads may still need them. */
     if (!tri__load_relaxed(&exiting) && remove_module((uintptr_t)start) == 0)
