@@ -10,7 +10,8 @@ if [ -n "$TRI_SANITIZERS" ] || [ ! -e "$library" ]; then
 fi
 
 failures=0
-foreign=$($NM -D --defined-only "$library" | awk '$NF !~ /^tri_/ { print $NF }')
+# Lower case: local, which the linker lists for the ends of a table all the same.
+foreign=$($NM -D --defined-only "$library" | awk '$2 ~ /[A-Z]/ && $NF !~ /^tri_/ { print $NF }')
 if [ -n "$foreign" ]; then
     echo "FAILED: visible names without our prefix:" "$foreign"
     failures=1
