@@ -6,7 +6,9 @@
 #ifndef TRI__TESTS_SPINNER_H
 #define TRI__TESTS_SPINNER_H
 
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/atomic.h"
@@ -131,7 +133,9 @@ static __attribute__((noinline, unused)) struct hidden new_spun(void)
 static void *spinner_main(void *argument)
 {
     struct spinner *self = argument;
+    stack_t alternate;
 
+    ck_assert_int_eq(sigaltstack(NULL, &alternate), 0); /* a sanitizer's, which it looks for later */
     if (self->prepare != NULL)
         self->prepared = self->prepare(self);
     self->object = new_spun();
@@ -140,6 +144,7 @@ static void *spinner_main(void *argument)
     tri__store_release(&self->tid, tri__os_tid()); /* rel -> acq in spinner_start() */
     self->object.bits = self->spin(self->object.bits, &self->stop);
     self->error = errno;
+    ck_assert_int_eq(sigaltstack(&alternate, NULL), 0);
     if (self->polite != 0)
         tri_safepoint();
     return NULL;
