@@ -14,6 +14,13 @@
 #include "spinner.h"
 #include "suite.h"
 
+/* ThreadSanitizer calls the handler when the sleep is over. */
+#if defined(__SANITIZE_THREAD__) || HAS_SANITIZER(thread_sanitizer)
+enum { SIGNALS_ARE_LATE = 1 };
+#else
+enum { SIGNALS_ARE_LATE = 0 };
+#endif
+
 enum { STALL_MS = 100 };
 #define SILENT_NS (UINT64_C(450) * 1000000) /* reports after 100, 200 and 400 ms */
 
@@ -180,10 +187,11 @@ START_TEST(the_silent_are_named)
 {
     struct captured captured = capture_child(silences[_i].act);
 
-    ck_assert_msg(captured_exited(&captured, 0), "status %x: %s", captured.status, captured.text);
+    ck_assert_msg(captured_exited(&captured, 0), "status %x: %.1000s", captured.status,
+                  captured.text);
     for (int i = 0; i < 4; i++)
-        ck_assert_msg(strstr(captured.text, silences[_i].says[i]) != NULL, "%d, %d: %s", _i, i,
-                      captured.text);
+        ck_assert_msg(strstr(captured.text, silences[_i].says[i]) != NULL, "%d, %d: %.1000s", _i,
+                      i, captured.text);
     ck_assert_int_ge(count_in(captured.text, NAMED), 2);
     ck_assert_int_le(count_in(captured.text, NAMED), 4); /* more time lies between two each time */
 }
@@ -220,9 +228,13 @@ static void (*const quiet[])(void) = {switched_off, asleep_with_a_signal, asleep
 
 START_TEST(others_are_not)
 {
-    struct captured captured = capture_child(quiet[_i]);
+    struct captured captured;
 
-    ck_assert_msg(captured_exited(&captured, 0), "status %x: %s", captured.status, captured.text);
+    if (SIGNALS_ARE_LATE && quiet[_i] == asleep_with_a_signal)
+        return;
+    captured = capture_child(quiet[_i]);
+    ck_assert_msg(captured_exited(&captured, 0), "status %x: %.1000s", captured.status,
+                  captured.text);
     ck_assert_str_eq(captured.text, "");
 }
 END_TEST
@@ -257,7 +269,8 @@ START_TEST(the_log_gets_the_lines)
 {
     struct captured captured = capture_child(with_a_log);
 
-    ck_assert_msg(captured_exited(&captured, 0), "status %x: %s", captured.status, captured.text);
+    ck_assert_msg(captured_exited(&captured, 0), "status %x: %.1000s", captured.status,
+                  captured.text);
     ck_assert_str_eq(captured.text, "");
 }
 END_TEST
