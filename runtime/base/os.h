@@ -37,6 +37,12 @@ size_t tri__os_resident_bytes(void);  /* of this process; 0 when unknown */
 unsigned tri__os_cpus(void);          /* this process may run on; at least 1 */
 
 uint64_t tri__os_now(void); /* nanoseconds, monotonic, never 0 */
+/* Reading a file by the system calls themselves: libc's functions are cancellation points. A
+ * descriptor or -errno; bytes, 0 at the end, or -errno. */
+int tri__os_open(const char *path);
+long tri__os_read(int file, void *to, size_t room);
+void tri__os_close(int file);
+
 int tri__os_pid(void);
 int tri__os_signal_thread(uint32_t tid, int number); /* of this process; 0 or -errno */
 uint32_t tri__os_tid(void); /* the calling thread's number, as tools show it */

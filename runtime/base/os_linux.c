@@ -103,17 +103,30 @@ unsigned tri__os_cpus(void)
     return online > 0 ? (unsigned)online : 1;
 }
 
-/* By the system calls themselves: libc's functions are cancellation points. */
-static long read_start_of_file(const char *path, char *text, size_t room)
+int tri__os_open(const char *path)
 {
     long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return -1;
+    return file < 0 ? -errno : (int)file;
+}
+
+long tri__os_read(int file, void *to, size_t room)
+{
     long got;
     do {
-        got = syscall(SYS_read, file, text, room - 1);
+        got = syscall(SYS_read, file, to, room);
     } while (got < 0 && errno == EINTR);
-    (void)syscall(SYS_close, file); /* read only: nothing can be lost */
+    return got < 0 ? -errno : got;
+}
+
+void tri__os_close(int file) { (void)syscall(SYS_close, file); /* read only: nothing can be lost */ }
+
+static long read_start_of_file(const char *path, char *text, size_t room)
+{
+    int file = tri__os_open(path);
+    if (file < 0)
+        return -1;
+    long got = tri__os_read(file, text, room - 1);
+    tri__os_close(file);
     text[got > 0 ? got : 0] = '\0';
     return got;
 }

@@ -6,12 +6,12 @@
  * and the first of a file is where it is loaded. */
 #include "mutator/code_map.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/os.h"
 
 #define RANGES_MAX 512
 #define NAMES_BYTES ((size_t)32 << 10)
@@ -95,22 +95,22 @@ void tri__code_map_read(void)
 {
     static char text[2 * LINE_BYTES];
     size_t used = 0;
-    ssize_t got;
-    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    long got;
+    int file = tri__os_open("/proc/self/maps");
 
     map.count = 0;
     map.names_used = 0;
     map.name[0] = '\0';
     map.kept = NULL;
-    if (fd < 0)
+    if (file < 0)
         return;
-    while (used < sizeof text && (got = read(fd, text + used, sizeof text - used)) > 0) {
+    while (used < sizeof text && (got = tri__os_read(file, text + used, sizeof text - used)) > 0) {
         size_t all = used + (size_t)got;
 
         used = take_lines(text, all);
         memmove(text, text + all - used, used);
     }
-    close(fd);
+    tri__os_close(file);
 }
 
 static const struct range *find(uintptr_t address)

@@ -102,15 +102,15 @@ static void collect_silent(struct tri__mutator *mutator, void *argument)
 static bool read_file(uint32_t tid, const char *name, char *text, size_t room)
 {
     char path[64];
-    ssize_t got;
-    int fd;
+    long got;
+    int file;
 
     snprintf(path, sizeof path, "/proc/self/task/%" PRIu32 "/%s", tid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    file = tri__os_open(path);
+    if (file < 0)
         return false;
-    got = read(fd, text, room - 1);
-    close(fd);
+    got = tri__os_read(file, text, room - 1);
+    tri__os_close(file);
     text[got > 0 ? got : 0] = '\0';
     return got > 0;
 }
