@@ -2,8 +2,8 @@
 # Long-running programs with oracles; make check runs them for seconds, make soak for as long as wanted.
 
 # Linked as a user links: only what the library exports. -no-install: no wrapper script around it.
-check_PROGRAMS += %D%/arenas %D%/bulk %D%/graph
-TESTS += %D%/arenas %D%/bulk %D%/graph
+check_PROGRAMS += %D%/arenas %D%/bulk %D%/graph %D%/life
+TESTS += %D%/arenas %D%/bulk %D%/graph %D%/life
 
 # What graph and bulk have.
 stress_common =
@@ -47,6 +47,11 @@ stress_graph_SOURCES += %D%/patterns.c
 stress_graph_SOURCES += %D%/world.c
 stress_graph_SOURCES += %D%/world.h
 
+stress_life_LDADD = libtricolor.la
+stress_life_LDFLAGS = -no-install
+stress_life_SOURCES = $(stress_common)
+stress_life_SOURCES += %D%/life.c
+
 # In --enable-debug builds: without one half of the protocol the programs must fail.
 TESTS += %D%/test_faults.sh
 EXTRA_DIST += %D%/test_faults.sh
@@ -54,6 +59,6 @@ EXTRA_DIST += %D%/test_faults.sh
 # make soak DURATION=600: runs of a minute each with new seeds, in whatever build this is.
 DURATION = 600
 EXTRA_DIST += %D%/soak.sh
-soak: %D%/arenas$(EXEEXT) %D%/bulk$(EXEEXT) %D%/graph$(EXEEXT)
+soak: %D%/arenas$(EXEEXT) %D%/bulk$(EXEEXT) %D%/graph$(EXEEXT) %D%/life$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(DURATION)
 .PHONY: soak

@@ -6,7 +6,6 @@
 #ifndef TRI__TESTS_FORKED_H
 #define TRI__TESTS_FORKED_H
 
-#include <check.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
