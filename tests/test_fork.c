@@ -968,10 +968,10 @@ int main(int argc, char **argv)
         tcase_add_test(others, another_thread_is_first);
         tcase_add_test(others, without_a_heap);
         tcase_add_test(others, in_the_oom_handler);
+        tcase_add_test(others, shutdown_in_a_child);
     }
     tcase_add_test(others, children_that_end_soon);
     tcase_add_test(others, spawn_and_vfork);
-    tcase_add_test(others, shutdown_in_a_child);
     tcase_add_test(others, the_collector_must_not);
     suite_add_tcase(suite, stages);
     suite_add_tcase(suite, moments);
