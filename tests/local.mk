@@ -24,6 +24,7 @@ unit_tests += %D%/test_double_check
 unit_tests += %D%/test_dump
 unit_tests += %D%/test_fatal
 unit_tests += %D%/test_fork
+unit_tests += %D%/test_fork_children
 unit_tests += %D%/test_gc
 unit_tests += %D%/test_handoff
 unit_tests += %D%/test_heap_bits
@@ -86,6 +87,11 @@ script_tests += %D%/test_tsan_control.sh
 script_tests += %D%/test_type_compile.sh
 script_tests += %D%/test_warnings.sh
 
+# What processes have that fork.
+fork_world =
+fork_world += %D%/fork_world.c
+fork_world += %D%/fork_world.h
+
 # The parts of the example that can be tried alone.
 kvserver_parts =
 kvserver_parts += examples/kvserver/glob.c
@@ -98,6 +104,9 @@ kvserver_parts += examples/kvserver/trie.c
 kvserver_parts += examples/kvserver/value.c
 tests_test_kvserver_map_SOURCES = %D%/test_kvserver_map.c $(kvserver_parts)
 tests_test_kvserver_values_SOURCES = %D%/test_kvserver_values.c $(kvserver_parts)
+
+tests_test_fork_SOURCES = %D%/test_fork.c $(fork_world)
+tests_test_fork_children_SOURCES = %D%/test_fork_children.c $(fork_world)
 
 # Programs that scripts run.
 script_programs =

@@ -5,16 +5,23 @@
 #define TRI__TESTS_SANITIZED_H
 
 #ifdef __has_feature
-#define HAS_SANITIZER(name) __has_feature(name)
+#define HAS_FEATURE(name) __has_feature(name)
 #else
-#define HAS_SANITIZER(name) 0
+#define HAS_FEATURE(name) 0
 #endif
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    HAS_SANITIZER(address_sanitizer) || HAS_SANITIZER(thread_sanitizer)
-enum { IS_SANITIZED = 1 };
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+enum { HAS_ASAN = 1 };
 #else
-enum { IS_SANITIZED = 0 };
+enum { HAS_ASAN = 0 };
 #endif
+
+#if defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
+enum { HAS_TSAN = 1 };
+#else
+enum { HAS_TSAN = 0 };
+#endif
+
+enum { IS_SANITIZED = HAS_ASAN || HAS_TSAN };
 
 #endif

@@ -614,13 +614,11 @@ START_TEST(shutdown_with_others_attached)
 }
 END_TEST
 
-int main(int argc, char **argv)
+static int main_of_tests(int argc, char **argv)
 {
     Suite *suite = suite_create("life");
     TCase *tests = tcase_create("life");
 
-    if (role() != NULL)
-        return main_of_role();
     if (readlink("/proc/self/exe", own_path, sizeof own_path - 1) < 0)
         return EXIT_FAILURE;
     seed = random_start(argc, argv);
@@ -642,4 +640,9 @@ int main(int argc, char **argv)
     tcase_add_test(tests, shutdown_with_others_attached);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
+}
+
+int main(int argc, char **argv)
+{
+    return role() != NULL ? main_of_role() : main_of_tests(argc, argv);
 }

@@ -18,11 +18,7 @@
 
 /* ThreadSanitizer calls handlers when the thread comes to a function of the C library that it knows:
  * who never does is never interrupted. */
-#if defined(__SANITIZE_THREAD__) || HAS_SANITIZER(thread_sanitizer)
-enum { SPINNERS_ANSWER = 0 };
-#else
-enum { SPINNERS_ANSWER = 1 };
-#endif
+enum { SPINNERS_ANSWER = !HAS_TSAN };
 
 #define LONG_NS UINT64_C(300000000) /* in which a cycle would be over if nothing held it */
 

@@ -403,7 +403,8 @@ END_TEST
 
 struct holder {
     pthread_t thread;
-    uint32_t stop; /* atomic */
+    uint32_t holds; /* atomic: it has begun */
+    uint32_t stop;  /* atomic */
     uint64_t asked; /* how often it held a request back */
 };
 
@@ -426,6 +427,7 @@ static void *hold(void *argument)
         tri_bulk_barrier_pre_write(own, NULL, sizeof *own);
         answer = own_answer();
         barrier = tri__self->barrier;
+        tri__store_relaxed(&self->holds, 1);
         spin_for(20000000);
         asked = was_asked();
         self->asked += asked;
@@ -443,6 +445,8 @@ START_TEST(who_moves_memory_itself_is_not_changed)
 
     start_quiet();
     ck_assert_int_eq(pthread_create(&holder.thread, NULL, hold, &holder), 0);
+    while (tri__load_relaxed(&holder.holds) == 0)
+        tri_safepoint();
     collect_times(6);
     tri__store_relaxed(&holder.stop, 1);
     TRI_BLOCKING

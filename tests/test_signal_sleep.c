@@ -285,14 +285,10 @@ enum { SLEEPERS = sizeof sleepers / sizeof sleepers[0] };
 
 /* ThreadSanitizer calls the handler within some functions that sleep; out of these not before they
  * return. */
-#if defined(__SANITIZE_THREAD__) || HAS_SANITIZER(thread_sanitizer)
 static long (*const unknown_to_sanitizer[])(void) = {
     call_read_pipe, call_write_pipe, call_read_eventfd, call_accept, call_recv,
     call_mutex_lock, call_futex, call_futex_with_timeout, call_msgrcv, call_semop,
     call_flock, call_fcntl_lock, call_waitpid};
-#else
-static long (*const unknown_to_sanitizer[])(void) = {NULL};
-#endif
 
 static bool is_known_to_sanitizer(const struct sleeper *sleeper)
 {
@@ -300,7 +296,7 @@ static bool is_known_to_sanitizer(const struct sleeper *sleeper)
 
     while (i < count && unknown_to_sanitizer[i] != sleeper->call)
         i++;
-    return i == count;
+    return !HAS_TSAN || i == count;
 }
 
 /* ---- what they sleep on ---- */

@@ -13,7 +13,7 @@ case ,$TRI_SANITIZERS, in
 esac
 
 failures=0
-control() # control <stack|rcu|callback> <annotated|unannotated> <reported|silent>
+control() # control <stack|rcu> <annotated|unannotated> <reported|silent>
 {
     status=0
     output=$("$TRI_BUILDDIR/tests/tsan_control" "$1" "$2" 2>&1) || status=$?
@@ -33,7 +33,7 @@ control() # control <stack|rcu|callback> <annotated|unannotated> <reported|silen
     failures=1
 }
 
-for shim in stack rcu callback; do
+for shim in stack rcu; do
     control "$shim" annotated silent
     control "$shim" unannotated reported
 done

@@ -15,11 +15,7 @@
 #include "suite.h"
 
 /* ThreadSanitizer calls the handler when the sleep is over. */
-#if defined(__SANITIZE_THREAD__) || HAS_SANITIZER(thread_sanitizer)
-enum { SIGNALS_ARE_LATE = 1 };
-#else
-enum { SIGNALS_ARE_LATE = 0 };
-#endif
+enum { SIGNALS_ARE_LATE = HAS_TSAN };
 
 enum { STALL_MS = 100 };
 #define SILENT_NS (UINT64_C(450) * 1000000) /* reports after 100, 200 and 400 ms */

@@ -15,9 +15,8 @@
 
 enum { ROUNDS = 300, READ_PAUSE = 20000 };
 
-/* liburcu's own, without the annotations of tri__rcu_unlock and tri__rcu_barrier. */
+/* liburcu's own, without the annotation of tri__rcu_unlock. */
 void urcu_bp_read_unlock(void);
-void urcu_bp_barrier(void);
 
 static bool annotated;
 
@@ -114,28 +113,6 @@ static int replace_versions(void)
     return join(reader);
 }
 
-/* ---- a callback counts, and the barrier waits for it ---- */
-
-static int calls; /* plain: written by callbacks, then read behind the barrier */
-
-static void count_call(struct tri__rcu_head *head)
-{
-    (void)head;
-    calls++;
-}
-
-static int count_callbacks(void)
-{
-    static struct tri__rcu_head heads[ROUNDS];
-    for (int i = 0; i < ROUNDS; i++)
-        tri__rcu_call(&heads[i], count_call);
-    if (annotated)
-        tri__rcu_barrier();
-    else
-        urcu_bp_barrier();
-    return calls == ROUNDS ? 0 : 2;
-}
-
 int main(int argc, char **argv)
 {
     annotated = argc == 3 && strcmp(argv[2], "annotated") == 0;
@@ -144,8 +121,6 @@ int main(int argc, char **argv)
         return hand_over_nodes();
     if (known && strcmp(argv[1], "rcu") == 0)
         return replace_versions();
-    if (known && strcmp(argv[1], "callback") == 0)
-        return count_callbacks();
-    fprintf(stderr, "usage: %s stack|rcu|callback annotated|unannotated\n", argv[0]);
+    fprintf(stderr, "usage: %s stack|rcu annotated|unannotated\n", argv[0]);
     return 2;
 }

@@ -7,6 +7,10 @@
  * word-sized integer that holds a tagged pointer. While no mark is running a store costs one test.
  * While one runs, the old and the new value go into the thread's buffer, which the marker drains.
  *
+ * That holds for an object from the moment it is allocated: a marker may find it on the thread's stack
+ * before it is filled. Its pointers are first stored with tri_init_store, and cleared with
+ * tri_memclr; a plain store or a memset() over them may be met half done.
+ *
  * None of these is a safepoint: between the test and the store the collector cannot change phase
  * for this thread. All may be called by any thread, which all but tri_init_store attach if
  * need be. */

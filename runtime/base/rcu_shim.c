@@ -8,13 +8,13 @@
  * thread reads for the first time.
  *
  * TSan cannot see the order a grace period makes, so static tokens tell it:
- *   reads_done      released before an unlock, acquired after a grace period: reads of the old
- *                   version come before its reuse.
- *   writes_done     released before a grace period, acquired by the outermost lock: what was
- *                   written before the wait is seen by readers that start after it.
- *   callbacks_done  released after a callback, acquired by the barrier that waited for it.
+ *   reads_done   released before an unlock, acquired after a grace period: reads of the old version
+ *                come before its reuse.
+ *   writes_done  released before a grace period, acquired by the outermost lock: what was written
+ *                before the wait is seen by readers that start after it.
  * They make TSan believe in grace periods. That these really wait is for the poison test in
- * tests/test_shims.c to find out. */
+ * tests/test_shims.c to find out. Callbacks need none: they go over `waiting`, and grace_lock is
+ * between those that have run and a barrier. */
 #include "base/rcu_shim.h"
 
 #include "base/atomic.h"
@@ -43,7 +43,6 @@ static __thread bool registered; /* the thread has read */
 
 static char reads_done;
 static char writes_done;
-static char callbacks_done;
 
 /* Only TSan builds pay for asking; others have nothing to annotate. */
 #ifdef TRI__TSAN
@@ -119,24 +118,18 @@ void tri__rcu_synchronize(void)
 
 /* ---- callbacks ---- */
 
-static void run_callback(struct tri__rcu_head *head)
-{
-    tri__tsan_acquire(head); /* pairs with the release in tri__rcu_call */
-    head->function(head);    /* the head may be gone now */
-    tri__tsan_release(&callbacks_done);
-}
-
 /* All calls that were made until now. */
 static void run_waiting(void)
 {
     int cancel_state = lock_grace();
+    /* acq <- rel in tri__rcu_call() */
     struct tri__rcu_head *head = tri__exchange_acqrel(&waiting, NULL), *next;
 
     if (head != NULL)
         synchronize_locked();
     for (; head != NULL; head = next) {
         next = head->next;
-        run_callback(head);
+        head->function(head); /* it may be gone then */
     }
     unlock_grace(cancel_state);
 }
@@ -187,8 +180,6 @@ void tri__rcu_call(struct tri__rcu_head *head, void (*function)(struct tri__rcu_
 {
     head->function = function;
     tell_leak_checker(head);
-    tri__tsan_release(&writes_done);
-    tri__tsan_release(head); /* pairs with the acquire in run_callback */
     head->next = tri__load_relaxed(&waiting);
     /* rel -> acq in run_waiting() */
     while (!tri__cas_seqcst(&waiting, &head->next, head))
@@ -210,7 +201,6 @@ void tri__rcu_barrier(void)
     run_waiting();
     status = pthread_sigmask(SIG_SETMASK, &before, NULL);
     TRI__ASSERT(status == 0);
-    tri__tsan_acquire(&callbacks_done);
 }
 
 /* ---- fork ---- */

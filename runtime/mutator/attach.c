@@ -19,6 +19,7 @@
 #include "mutator/handshake.h"
 #include "mutator/roots.h"
 #include "mutator/stack.h"
+#include "mutator/thread_end.h"
 #include "mutator/user_stack.h"
 #include "mutator/windows.h"
 
@@ -40,7 +41,6 @@ static pthread_key_t leave_key;
 static bool open_for_use;             /* atomic */
 static struct tri__departed departed; /* [registry_lock] */
 static struct tri__mutator *dead;     /* [registry_lock] threads that a fork left behind */
-static __thread bool watched_for_exit;
 static __thread int rounds_left = PTHREAD_DESTRUCTOR_ITERATIONS; /* of destructors, at its end */
 static __thread bool forbidden;       /* this thread is the collector's */
 
@@ -53,31 +53,6 @@ static void leave_at_exit(void *unused)
     (void)unused;
     rounds_left--;
     tri__mutator_leave();
-}
-
-/* libc's, for destructors of thread_local objects; NULL with C libraries that do not have it. */
-extern int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *object)
-    __attribute__((weak));
-extern void *__dso_handle;
-
-/* A thread that is cancelled inside TRI_BLOCKING, or calls pthread_exit() there, has left it when
- * its destructors run, and they may use the heap. */
-static void leave_blocks(void *unused)
-{
-    struct tri__mutator *self = tri__mutator_self();
-
-    (void)unused;
-    if (self == NULL || self->blocking_depth == 0)
-        return;
-    self->blocking_depth = 1;
-    tri_blocking_end();
-}
-
-static void watch_for_exit(void)
-{
-    if (watched_for_exit || __cxa_thread_atexit_impl == NULL)
-        return;
-    watched_for_exit = __cxa_thread_atexit_impl(leave_blocks, NULL, &__dso_handle) == 0;
 }
 
 int tri__mutators_init(void)
@@ -149,7 +124,7 @@ static int attach(void)
         tri__fatal("the heap was used by a destructor of thread-specific data in the last of %d "
                    "rounds, when the thread had been detached for good; use it in earlier rounds",
                    PTHREAD_DESTRUCTOR_ITERATIONS);
-    watch_for_exit();
+    tri__thread_end_watch_attached();
     mutator = mutator_new();
     error = mutator == NULL ? -ENOMEM : -pthread_setspecific(leave_key, mutator);
 
@@ -220,7 +195,7 @@ void tri__mutator_leave(void)
 
     if (self == NULL)
         return;
-    leave_blocks(NULL); /* if nobody else has done it */
+    tri__blocking_leave_all(); /* if nobody else has done it */
     tri__user_stacks_check_leave(self);
     tri__registry_lock();
     tri__handshake_answer(self);

@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "mutator/handshake.h"
 #include "mutator/stack.h"
+#include "mutator/thread_end.h"
 
 /* BLOCKED unless something was announced before that was seen: that the thread takes itself, unless
  * it has just been claimed. */
@@ -77,6 +78,7 @@ __attribute__((noinline)) void tri_blocking_begin(void)
 
     if (self == NULL || self->blocking_depth++ != 0)
         return;
+    tri__thread_end_watch_blocking();
     tri__registers_read(self->registers.saved);
     tri__stack_save(&self->registers, tri__stack_pointer(), self->stack_high);
     self->stack_low = (uintptr_t)__builtin_frame_address(0);
@@ -98,4 +100,14 @@ void tri_blocking_end(void)
     if (--self->blocking_depth != 0)
         return;
     become_running(self);
+}
+
+void tri__blocking_leave_all(void)
+{
+    struct tri__mutator *self = tri__mutator_self();
+
+    if (self == NULL || self->blocking_depth == 0)
+        return;
+    self->blocking_depth = 1;
+    tri_blocking_end();
 }

@@ -41,6 +41,9 @@ void tri__handshake_answer(struct tri__mutator *self);
 bool tri__blocking_interrupt(void);
 void tri__blocking_resume(bool interrupted);
 
+/* The calling thread is inside no TRI_BLOCKING any more, however many it was in: it was unwound. */
+void tri__blocking_leave_all(void);
+
 /* At safepoints: lets threads run that a handshake still waits for, if that takes long, and naps a
  * few times for it; in all for less than a millisecond a handshake. */
 void tri__handshake_step_aside(struct tri__mutator *self);
