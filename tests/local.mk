@@ -49,6 +49,7 @@ unit_tests += %D%/test_resolve
 unit_tests += %D%/test_roots
 unit_tests += %D%/test_shims
 unit_tests += %D%/test_signal
+unit_tests += %D%/test_signal_cancel
 unit_tests += %D%/test_signal_heap
 unit_tests += %D%/test_signal_sleep
 unit_tests += %D%/test_size_class
