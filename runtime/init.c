@@ -197,6 +197,7 @@ static void before_fork(void)
         pthread_mutex_lock(&init_lock);
         tri__heap_before_fork();
         tri__rcu_pause();
+        tri__windows_before_fork();
     }
     tri__rcu_before_fork();
     tri__collector_before_fork();
@@ -207,10 +208,9 @@ static void before_fork(void)
         tri__page_heap_lock(&tri__heap.pages);
     tri__retired_types_before_fork();
     tri__typed_before_fork();
-    tri__windows_before_fork();
 }
 
-static void unlock_after_fork(void)
+static void unlock_after_fork(bool child)
 {
     tri__typed_after_fork();
     tri__retired_types_after_fork();
@@ -220,14 +220,14 @@ static void unlock_after_fork(void)
     tri__roots_after_fork();
     tri__registry_unlock();
     tri__collector_after_fork();
+    tri__windows_after_fork(child);
     tri__heap_after_fork();
     pthread_mutex_unlock(&init_lock);
 }
 
 static void after_fork_in_parent(void)
 {
-    tri__windows_after_fork(false);
-    unlock_after_fork();
+    unlock_after_fork(false);
     tri__rcu_after_fork_parent();
     tri__window_close();
 }
@@ -240,8 +240,7 @@ static void after_fork_in_child(void)
         tri__mutators_after_fork();
         tri__store_release(&tri__heap.orphaned, true); /* rel -> acq in tri__heap_take_over() */
     }
-    tri__windows_after_fork(true);
-    unlock_after_fork();
+    unlock_after_fork(true);
     tri__rcu_after_fork_child();
     tri__window_close();
 }

@@ -25,6 +25,7 @@ unit_tests += %D%/test_dump
 unit_tests += %D%/test_fatal
 unit_tests += %D%/test_fork
 unit_tests += %D%/test_fork_children
+unit_tests += %D%/test_fork_windows
 unit_tests += %D%/test_gc
 unit_tests += %D%/test_handoff
 unit_tests += %D%/test_heap_bits

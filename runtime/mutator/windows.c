@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The windows of each executable and shared object, sorted.
  *
- * Lock: windows_lock, held to enter or remove one; a leaf. Who removes one unlinks it and then waits
- * until no handler is reading, so that none is left in it [inv.window.known]. */
+ * Lock: windows_lock, held to enter or remove one. Who removes one unlinks it and then waits until no
+ * handler is reading, so that none is left in it [inv.window.known]. So before windows_lock nobody
+ * holds a lock that a handler may wait for [inv.fork.locks]. */
 #define TRI_IMPLEMENTATION
 #include "mutator/windows.h"
 
