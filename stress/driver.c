@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* stress/driver.c: what stress programs have in common. */
 #include "stress/driver.h"
+#include "stress/guard.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define STUCK_NS UINT64_C(60000000000)
 
+unsigned stress_threads = 4;
+enum stress_signal stress_signal = SIGNAL_ON;
+
 static struct {
     double seconds;
-    unsigned threads;
     bool verbose;
-} options = {DEFAULT_SECONDS, 4, false};
+} options = {DEFAULT_SECONDS, false};
 
 static const struct stress *stress;
 static struct worker workers[STRESS_THREADS_MOST];
@@ -22,7 +26,9 @@ static struct worker workers[STRESS_THREADS_MOST];
 
 static void *work(void *worker)
 {
+    guard_watch(worker);
     stress->work(worker);
+    guard_forget(worker);
     worker_end(worker);
     return NULL;
 }
@@ -38,6 +44,7 @@ static void *collect(void *argument)
 
     (void)argument;
     worker_init(&worker);
+    guard_watch(&worker);
     while (!stopping()) {
         uint64_t end = now_ns() + (100 + below(&worker, 400)) * 1000000;
 
@@ -45,8 +52,10 @@ static void *collect(void *argument)
         while (!stopping() && (now_ns() < end || gate_is_closed()))
             tri_collect();
         hurry(false);
+        worker_begins(&worker, "collect");
         sleep_ns(below(&worker, 200) * 1000000);
     }
+    guard_forget(&worker);
     return NULL;
 }
 
@@ -74,6 +83,7 @@ static _Noreturn void stuck(void)
 {
     fprintf(stderr, "%s: STUCK: seed %" PRIu64 ": no cycle has ended for %u seconds\n", stress_name,
             stress_seed, (unsigned)(STUCK_NS / 1000000000));
+    guard_show_all();
     _exit(3);
 }
 
@@ -110,16 +120,18 @@ static void run(struct worker *main_worker)
     pthread_t collector;
 
     stress->begin(main_worker);
-    for (unsigned i = 0; i < options.threads; i++) {
+    guard_start();
+    for (unsigned i = 0; i < stress_threads; i++) {
         worker_init(&workers[i]);
         stress_start(&workers[i].thread, work, &workers[i]);
     }
     stress_start(&collector, collect, NULL);
     watch();
     __atomic_store_n(&stress_stop, 1, __ATOMIC_RELAXED);
-    for (unsigned i = 0; i < options.threads; i++)
+    for (unsigned i = 0; i < stress_threads; i++)
         stress_join(workers[i].thread);
     stress_join(collector);
+    guard_stop();
     tri_collect();
     stress->end(main_worker);
 }
@@ -128,7 +140,9 @@ static void run(struct worker *main_worker)
 
 static _Noreturn void usage(const char *program)
 {
-    fprintf(stderr, "usage: %s [--seed N] [--seconds S] [--threads T] [--verbose]\n", program);
+    fprintf(stderr,
+            "usage: %s [--seed N] [--seconds S] [--threads T] [--signal on|off] [--verbose]\n",
+            program);
     exit(2);
 }
 
@@ -142,11 +156,22 @@ static uint64_t read_number(const char *program, const char *text)
     return number;
 }
 
+static void read_signal(const char *program, const char *text)
+{
+    if (strcmp(text, "on") == 0)
+        stress_signal = SIGNAL_ON;
+    else if (strcmp(text, "off") == 0)
+        stress_signal = SIGNAL_OFF;
+    else
+        usage(program);
+}
+
 static void read_options(int argc, char **argv)
 {
     static const struct option known[] = {{"seed", required_argument, NULL, 'r'},
                                           {"seconds", required_argument, NULL, 's'},
                                           {"threads", required_argument, NULL, 't'},
+                                          {"signal", required_argument, NULL, 'g'},
                                           {"verbose", no_argument, NULL, 'v'},
                                           {NULL, 0, NULL, 0}};
     const char *seed = getenv("TRICOLOR_SEED");
@@ -160,13 +185,15 @@ static void read_options(int argc, char **argv)
         else if (option == 's')
             options.seconds = (double)read_number(argv[0], optarg);
         else if (option == 't')
-            options.threads = (unsigned)read_number(argv[0], optarg);
+            stress_threads = (unsigned)read_number(argv[0], optarg);
+        else if (option == 'g')
+            read_signal(argv[0], optarg);
         else if (option == 'v')
             options.verbose = true;
         else
             usage(argv[0]);
     }
-    if (optind != argc || options.threads == 0 || options.threads > STRESS_THREADS_MOST)
+    if (optind != argc || stress_threads == 0 || stress_threads > STRESS_THREADS_MOST)
         usage(argv[0]);
 }
 
@@ -189,12 +216,17 @@ int stress_main(int argc, char **argv, const struct stress *program)
     stress = program;
     stress_name = program->name;
     read_options(argc, argv);
-    printf("%s: seed %" PRIu64 "\n", stress_name, stress_seed);
+    if (stress_signal == SIGNAL_BY_SEED)
+        stress_signal = stress_seed % 4 == 0 ? SIGNAL_OFF : SIGNAL_ON;
+    printf("%s: seed %" PRIu64 "%s\n", stress_name, stress_seed,
+           stress_signal == SIGNAL_OFF ? ", without a signal" : "");
     fflush(stdout);
     alarm((unsigned)options.seconds + 240);
     worker_init(&worker);
     config.gc_percent = 10;
     config.markers = 1 + (unsigned)below(&worker, 3);
+    if (stress_signal == SIGNAL_OFF)
+        config.signal = -1;
     if (tri_init(&config) != 0)
         return 2;
     run(&worker);

@@ -2,11 +2,12 @@
 /* stress/driver.h: the main of every stress program: options, threads, a thread that collects back
  * to back, and one eye on whether cycles end.
  *
- *     program [--seed N] [--seconds S] [--threads T] [--verbose]
+ *     program [--seed N] [--seconds S] [--threads T] [--signal on|off] [--verbose]
  *
  * It prints the seed before anything else. Exit status: 0: all that was looked at was as it should
  * be; 1: an object was lost, and a message says which; 2: the program could not run; 3: the
- * collector does not come to an end of a cycle. With the same seed each thread makes the same
+ * collector does not come to an end of a cycle, or a thread to the end of an act; what all threads
+ * do is written to standard error then. With the same seed each thread makes the same
  * choices, but when it makes them is up to the scheduler. */
 #ifndef TRI__STRESS_DRIVER_H
 #define TRI__STRESS_DRIVER_H
@@ -22,6 +23,14 @@ struct stress {
     void (*look)(const tri_stats *stats); /* now and then; or NULL */
     void (*end)(struct worker *worker);   /* after they are gone; looks at everything there is */
 };
+
+/* What the options change. A program's main may set other defaults before it calls stress_main. */
+extern unsigned stress_threads;
+extern enum stress_signal {
+    SIGNAL_ON,
+    SIGNAL_OFF,     /* tri_config.signal == -1 */
+    SIGNAL_BY_SEED, /* off for one seed in four */
+} stress_signal;
 
 int stress_main(int argc, char **argv, const struct stress *program);
 

@@ -2,13 +2,15 @@
 # Long-running programs with oracles; make check runs them for seconds, make soak for as long as wanted.
 
 # Linked as a user links: only what the library exports. -no-install: no wrapper script around it.
-check_PROGRAMS += %D%/arenas %D%/bulk %D%/graph %D%/life
-TESTS += %D%/arenas %D%/bulk %D%/graph %D%/life
+check_PROGRAMS += %D%/arenas %D%/bulk %D%/graph %D%/life %D%/servers
+TESTS += %D%/arenas %D%/bulk %D%/graph %D%/life %D%/servers
 
 # What graph and bulk have.
 stress_common =
 stress_common += %D%/driver.c
 stress_common += %D%/driver.h
+stress_common += %D%/guard.c
+stress_common += %D%/guard.h
 stress_common += %D%/moments.c
 stress_common += %D%/moments.h
 stress_common += %D%/objects.c
@@ -52,6 +54,29 @@ stress_life_LDFLAGS = -no-install
 stress_life_SOURCES = $(stress_common)
 stress_life_SOURCES += %D%/life.c
 
+stress_servers_LDADD = libtricolor.la -ldl
+stress_servers_LDFLAGS = -no-install
+stress_servers_SOURCES = $(stress_common)
+stress_servers_SOURCES += %D%/servers.c
+stress_servers_SOURCES += %D%/servers.h
+stress_servers_SOURCES += %D%/servers_holdings.c
+stress_servers_SOURCES += %D%/servers_life.c
+stress_servers_SOURCES += %D%/servers_memory.c
+stress_servers_SOURCES += %D%/servers_modules.c
+stress_servers_SOURCES += %D%/servers_signals.c
+stress_servers_SOURCES += %D%/servers_sleep.c
+stress_servers_SOURCES += %D%/servers_stacks.c
+stress_servers_SOURCES += %D%/servers_table.c
+
+# Opened by servers. -rpath makes them shared objects; they are not installed.
+check_LTLIBRARIES = %D%/module_roots.la %D%/module_types.la
+stress_module_roots_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+stress_module_roots_la_LIBADD = libtricolor.la
+stress_module_roots_la_SOURCES = tests/modules/module.h tests/modules/roots.c
+stress_module_types_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+stress_module_types_la_LIBADD = libtricolor.la
+stress_module_types_la_SOURCES = tests/modules/item.h tests/modules/module.h tests/modules/types.c
+
 # In --enable-debug builds: without one half of the protocol the programs must fail.
 TESTS += %D%/test_faults.sh
 EXTRA_DIST += %D%/test_faults.sh
@@ -59,6 +84,7 @@ EXTRA_DIST += %D%/test_faults.sh
 # make soak DURATION=600: runs of a minute each with new seeds, in whatever build this is.
 DURATION = 600
 EXTRA_DIST += %D%/soak.sh
-soak: %D%/arenas$(EXEEXT) %D%/bulk$(EXEEXT) %D%/graph$(EXEEXT) %D%/life$(EXEEXT)
+soak: %D%/arenas$(EXEEXT) %D%/bulk$(EXEEXT) %D%/graph$(EXEEXT) %D%/life$(EXEEXT) \
+	%D%/servers$(EXEEXT) $(check_LTLIBRARIES)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(DURATION)
 .PHONY: soak

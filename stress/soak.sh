@@ -12,11 +12,12 @@ while left=$((end - $(date +%s))) && [ "$left" -gt 0 ]; do
     [ "$left" -lt 60 ] || left=60
     seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
     status=0
-    case $((count % 4)) in
+    case $((count % 6)) in
     0) program=graph ;;
     1) program=bulk ;;
     2) program=life ;;
-    *) program=arenas ;;
+    3) program=arenas ;;
+    *) program=servers ;;
     esac
     "$TRI_BUILDDIR/stress/$program" --seed "$seed" --seconds "$left" || status=$?
     if [ "$status" -ne 0 ]; then

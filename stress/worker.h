@@ -31,6 +31,7 @@ struct worker {
     uint64_t serial;  /* of the last object it has made */
     uint64_t checked; /* objects it has looked at */
     const char *act;  /* what it is doing, for messages */
+    uint64_t begun;   /* atomic: acts; see worker_begins() */
 };
 
 /* Makes the worker the next one. Any thread. */
@@ -46,6 +47,13 @@ static inline uint64_t below(struct worker *worker, uint64_t limit)
 static inline bool chance(struct worker *worker, unsigned percent)
 {
     return below(worker, 100) < percent;
+}
+
+/* Says that the worker has come to its next act. Whoever has said so once is watched: guard.h. */
+static inline void worker_begins(struct worker *worker, const char *act)
+{
+    __atomic_store_n(&worker->act, act, __ATOMIC_RELAXED);
+    __atomic_store_n(&worker->begun, worker->begun + 1, __ATOMIC_RELAXED);
 }
 
 /* Time to end. */

@@ -6,7 +6,8 @@
 #ifndef TRI__TESTS_COROUTINE_H
 #define TRI__TESTS_COROUTINE_H
 
-#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <ucontext.h>
 
@@ -32,7 +33,7 @@ static inline void __tsan_destroy_fiber(void *fiber) { (void)fiber; }
 struct coroutine {
     ucontext_t context, caller;
     void *memory;
-    tri_stack *stack;
+    tri_stack *stack, *caller_stack; /* NULL: a thread's own */
     void *fiber, *caller_fiber;
     void (*function)(struct coroutine *self);
     void *argument;
@@ -42,7 +43,7 @@ struct coroutine {
 /* Back to whoever has resumed the coroutine. */
 static inline void coroutine_yield(struct coroutine *self)
 {
-    tri_stack_switch(NULL);
+    tri_stack_switch(self->caller_stack);
     __tsan_switch_to_fiber(self->caller_fiber, 0);
     swapcontext(&self->context, &self->caller);
 }
@@ -56,15 +57,19 @@ static void coroutine_main(unsigned high, unsigned low)
     coroutine_yield(self);
 }
 
+/* Ends the program if there is no memory. */
 static inline struct coroutine *coroutine_new(void (*function)(struct coroutine *), void *argument)
 {
     struct coroutine *self = calloc(1, sizeof *self);
 
-    ck_assert_ptr_nonnull(self);
-    self->memory = malloc(COROUTINE_BYTES);
-    ck_assert_ptr_nonnull(self->memory);
-    self->stack = tri_stack_register(self->memory, COROUTINE_BYTES);
-    ck_assert_ptr_nonnull(self->stack);
+    if (self != NULL)
+        self->memory = malloc(COROUTINE_BYTES);
+    if (self != NULL && self->memory != NULL)
+        self->stack = tri_stack_register(self->memory, COROUTINE_BYTES);
+    if (self == NULL || self->stack == NULL) {
+        perror("no memory for a coroutine");
+        abort();
+    }
     self->fiber = __tsan_create_fiber(0);
     self->function = function;
     self->argument = argument;
@@ -76,13 +81,19 @@ static inline struct coroutine *coroutine_new(void (*function)(struct coroutine 
     return self;
 }
 
-/* Runs the coroutine until it yields; from a thread's own stack. */
-static inline void coroutine_resume(struct coroutine *self)
+/* Runs the coroutine until it yields; from another one's stack, or a thread's own (NULL). */
+static inline void coroutine_resume_from(struct coroutine *self, const struct coroutine *caller)
 {
+    self->caller_stack = caller != NULL ? caller->stack : NULL;
     self->caller_fiber = __tsan_get_current_fiber();
     tri_stack_switch(self->stack);
     __tsan_switch_to_fiber(self->fiber, 0);
     swapcontext(&self->caller, &self->context);
+}
+
+static inline void coroutine_resume(struct coroutine *self)
+{
+    coroutine_resume_from(self, NULL);
 }
 
 static inline void coroutine_free(struct coroutine *self)
