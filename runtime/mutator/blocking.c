@@ -78,13 +78,13 @@ __attribute__((noinline)) void tri_blocking_begin(void)
 
     if (self == NULL || self->blocking_depth++ != 0)
         return;
-    tri__thread_end_watch_blocking();
     tri__registers_read(self->registers.saved);
     tri__stack_save(&self->registers, tri__stack_pointer(), self->stack_high);
     self->stack_low = (uintptr_t)__builtin_frame_address(0);
     TRI__ASSERT(self->stack_low - tri__stack_pointer() <= TRI__SAVED_FRAME * TRI_WORD ||
                 self->stack_low < tri__stack_pointer());
     become_blocked(self);
+    tri__thread_end_watch_blocking(); /* may wait for the loader's lock */
 }
 
 void tri_blocking_end(void)
