@@ -30,23 +30,26 @@ _Noreturn static inline void bench_misuse(const char *rule, const char *word)
     exit(2);
 }
 
-/* The number in argv[i], or `standard` when there are fewer arguments. Ends the program when it is
- * no number or out of range. */
-static inline size_t bench_number(int argc, char **argv, int i, const char *name, size_t standard,
-                                  size_t low, size_t high)
+/* The number in `word`. Ends the program when it is no number or out of range. */
+static inline size_t bench_parse(const char *word, const char *name, size_t low, size_t high)
 {
     char *end;
     unsigned long long number;
 
-    if (i >= argc)
-        return standard;
     errno = 0;
-    number = strtoull(argv[i], &end, 10);
-    if (errno == 0 && end != argv[i] && *end == '\0' && number >= low && number <= high)
+    number = strtoull(word, &end, 10);
+    if (errno == 0 && end != word && *end == '\0' && number >= low && number <= high)
         return (size_t)number;
-    fprintf(stderr, "%s: %s must be a number from %zu to %zu, not \"%s\"\n", argv[0], name, low,
-            high, argv[i]);
+    fprintf(stderr, "benchmark: %s must be a number from %zu to %zu, not \"%s\"\n", name, low, high,
+            word);
     exit(2);
+}
+
+/* The number in argv[i], or `standard` when there are fewer arguments. */
+static inline size_t bench_number(int argc, char **argv, int i, const char *name, size_t standard,
+                                  size_t low, size_t high)
+{
+    return i >= argc ? standard : bench_parse(argv[i], name, low, high);
 }
 
 /* One thread's part of the work: `index` of `threads`, numbered from 0. */

@@ -81,5 +81,6 @@ endif
 
 EXTRA_DIST += %D%/common.sh
 EXTRA_DIST += %D%/figures
+EXTRA_DIST += %D%/handshakes
 EXTRA_DIST += %D%/run
 EXTRA_DIST += %D%/instructions
