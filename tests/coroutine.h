@@ -58,14 +58,15 @@ static void coroutine_main(unsigned high, unsigned low)
 }
 
 /* Ends the program if there is no memory. */
-static inline struct coroutine *coroutine_new(void (*function)(struct coroutine *), void *argument)
+static inline struct coroutine *coroutine_new_of(size_t bytes, void (*function)(struct coroutine *),
+                                                 void *argument)
 {
     struct coroutine *self = calloc(1, sizeof *self);
 
     if (self != NULL)
-        self->memory = malloc(COROUTINE_BYTES);
+        self->memory = malloc(bytes);
     if (self != NULL && self->memory != NULL)
-        self->stack = tri_stack_register(self->memory, COROUTINE_BYTES);
+        self->stack = tri_stack_register(self->memory, bytes);
     if (self == NULL || self->stack == NULL) {
         perror("no memory for a coroutine");
         abort();
@@ -75,10 +76,15 @@ static inline struct coroutine *coroutine_new(void (*function)(struct coroutine 
     self->argument = argument;
     getcontext(&self->context);
     self->context.uc_stack.ss_sp = self->memory;
-    self->context.uc_stack.ss_size = COROUTINE_BYTES;
+    self->context.uc_stack.ss_size = bytes;
     makecontext(&self->context, (void (*)(void))coroutine_main, 2,
                 (unsigned)((uintptr_t)self >> 32), (unsigned)(uintptr_t)self);
     return self;
+}
+
+static inline struct coroutine *coroutine_new(void (*function)(struct coroutine *), void *argument)
+{
+    return coroutine_new_of(COROUTINE_BYTES, function, argument);
 }
 
 /* Runs the coroutine until it yields; from another one's stack, or a thread's own (NULL). */

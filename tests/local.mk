@@ -20,6 +20,7 @@ unit_tests += %D%/test_cache
 unit_tests += %D%/test_cache_random
 unit_tests += %D%/test_config
 unit_tests += %D%/test_cycle
+unit_tests += %D%/test_deep_stacks
 unit_tests += %D%/test_double_check
 unit_tests += %D%/test_dump
 unit_tests += %D%/test_fatal

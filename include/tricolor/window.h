@@ -12,7 +12,7 @@
  *   - Elsewhere, and under sanitizers, which have to see each access, a window is plain C between
  *     two changes of a counter (window_counted.h); the answer is given when it closes.
  * Signal handlers of the program may interrupt a window, too, and be interrupted in turn: the
- * library looks for that on the stack, and tries again later. */
+ * library looks for that on the stack, and sets them back, or tries again later. */
 #ifndef TRICOLOR_WINDOW_H
 #define TRICOLOR_WINDOW_H
 

@@ -7,8 +7,8 @@
  *   - in the library's own code, and in windows that count, tri__window_depth is not 0; the thread
  *     answers when it leaves [inv.window.runtime];
  *   - in a window of assembler, the thread is set back to its beginning [inv.window.inline];
- *   - in a handler of the program's that has interrupted a window of assembler, whose address lies on
- *     the stack then: nothing is done, and the collector tries again [inv.window.nested];
+ *   - in a handler of the program's that has interrupted a window of assembler, that is set back,
+ *     too: the context to which the handler will return lies on the stack [inv.window.nested];
  *   - after tri_bulk_barrier_pre_write(), until the next safepoint [inv.window.held];
  *   - on a stack that is not the thread's (the alternate one, or between tri_stack_switch() and the
  *     switch): the collector tries again.
@@ -37,14 +37,19 @@ static bool taken_away;               /* collector: said so */
 
 /* ---- the handler ---- */
 
-static bool is_word(uintptr_t word, uintptr_t wanted)
-{
-    return word == wanted;
-}
+/* How the handler was called, and so how others were. */
+struct call {
+    ucontext_t *context;
+    uintptr_t trampoline; /* the code that returns from handlers */
+    bool is_plain;        /* the context lies where the kernel has put it */
+};
 
-static bool is_in_window(uintptr_t word, uintptr_t unused)
+/* ---- handlers that have not returned ---- */
+
+/* What cannot be undone waits, on machines where nobody knows where the kernel lays contexts. A word
+ * that only looks like one that matters costs a retry. */
+static bool is_in_window(uintptr_t word)
 {
-    (void)unused;
     return tri__window_around(word) != 0;
 }
 
@@ -53,49 +58,86 @@ static bool is_in_window(uintptr_t word, uintptr_t unused)
 
 /* Is the thread inside a handler of the program's, or about to return from one? That has left the
  * address of the code that returns on the stack, or is in that code already. */
-static bool is_in_handler(const ucontext_t *context, uintptr_t low, uintptr_t high,
-                          uintptr_t trampoline)
+static bool is_in_handler(const struct call *call, uintptr_t low, uintptr_t high)
 {
-    return tri__context_pc(context) - trampoline < TRAMPOLINE_BYTES ||
-           tri__context_link(context) == trampoline ||
-           tri__stack_has(low, high, is_word, trampoline);
+    return tri__context_pc(call->context) - call->trampoline < TRAMPOLINE_BYTES ||
+           tri__context_link(call->context) == call->trampoline ||
+           tri__stack_find(low, high, call->trampoline) != 0;
 }
 
 /* Has a handler that has not returned interrupted a window? Then the address that was interrupted is
  * on the stack, too. */
-static bool has_interrupted_window(const ucontext_t *context, uintptr_t low, uintptr_t high,
-                                   uintptr_t trampoline)
+static bool has_interrupted_window(const struct call *call, uintptr_t low, uintptr_t high)
 {
-    return is_in_handler(context, low, high, trampoline) &&
-           tri__stack_has(low, high, is_in_window, 0);
+    return is_in_handler(call, low, high) && tri__stack_has(low, high, is_in_window);
 }
 
+/* `at`: where a handler that has not returned, or one that has, has its return address. What is left
+ * of one that has returned lies in no variable that has a value, so it may be changed as well. */
+static void set_back_at(struct tri__mutator *self, uintptr_t at)
+{
+    uintptr_t first = tri__window_around(tri__stack_word(at + TRI__SAVED_PC));
+    uintptr_t pointer = tri__stack_word(at + TRI__SAVED_STACK);
+
+    if (first != 0)
+        tri__stack_change(at + TRI__SAVED_PC, first);
+    /* The handler runs on an alternate stack that is itself a part of this one. */
+    if (pointer >= self->stack_end && pointer < self->interrupted.pointer)
+        self->interrupted.pointer = pointer;
+}
+
+/* A handler that is just about to return has left its return address right below the stack
+ * pointer. */
+static void set_back_others(struct tri__mutator *self, const struct call *call, uintptr_t pointer)
+{
+    uintptr_t at = pointer > self->stack_end ? pointer - TRI_WORD : pointer;
+    uintptr_t last = self->stack_high - TRI__SAVED_BYTES;
+
+    while ((at = tri__stack_find(at, last, call->trampoline)) != 0) {
+        set_back_at(self, at);
+        at += TRI_WORD;
+    }
+}
+
+/* ---- our own ---- */
+
 /* The stretch of stack that is to be scanned: from the handler's own frame on, which holds the
- * registers of what was interrupted; on an alternate stack, that and the thread's. */
+ * registers of what was interrupted; on an alternate stack, that and the thread's. The former may be
+ * a part of the latter. */
 static void note_stack(struct tri__mutator *self, const ucontext_t *context, uintptr_t pointer)
 {
     uintptr_t here = tri__stack_pointer();
 
     self->interrupted = (struct tri__interrupted){.pointer = pointer};
     if (here >= self->stack_end && here < self->stack_high) {
-        self->interrupted.pointer = here;
+        self->interrupted.pointer = here < pointer ? here : pointer;
         return;
     }
     self->interrupted.low = here;
     self->interrupted.high = (uintptr_t)context->uc_stack.ss_sp + context->uc_stack.ss_size;
 }
 
-static void answer_at(struct tri__mutator *self, ucontext_t *context, uintptr_t trampoline)
+static bool is_on_own_stack(const struct tri__mutator *self, const ucontext_t *context)
 {
-    uintptr_t pointer = tri__context_stack(context), first;
+    uintptr_t pointer = tri__context_stack(context);
 
-    if (pointer < self->stack_end || pointer >= self->stack_high ||
-        has_interrupted_window(context, pointer, self->stack_high, trampoline))
+    return pointer >= self->stack_end && pointer < self->stack_high &&
+           (context->uc_stack.ss_flags & SS_ONSTACK) == 0;
+}
+
+static void answer_at(struct tri__mutator *self, const struct call *call)
+{
+    uintptr_t pointer = tri__context_stack(call->context), first;
+
+    if (!is_on_own_stack(self, call->context) ||
+        (!call->is_plain && has_interrupted_window(call, pointer, self->stack_high)))
         return;
-    first = tri__window_around(tri__context_pc(context));
+    first = tri__window_around(tri__context_pc(call->context));
     if (first != 0)
-        tri__context_set_pc(context, first);
-    note_stack(self, context, pointer);
+        tri__context_set_pc(call->context, first);
+    note_stack(self, call->context, pointer);
+    if (call->is_plain)
+        set_back_others(self, call, pointer);
     tri__handshake_answer(self);
     self->interrupted = (struct tri__interrupted){0};
 }
@@ -110,7 +152,7 @@ static bool is_held(const struct tri__mutator *self)
     return (tri__load_relaxed(&self->writer.cache.front.request) & TRI__REQUEST_HELD) != 0;
 }
 
-static void answer_or_put_off(struct tri__mutator *self, ucontext_t *context, uintptr_t trampoline)
+static void answer_or_put_off(struct tri__mutator *self, const struct call *call)
 {
     if (tri__window_depth != 0) {
         tri__fetch_or_relaxed(&self->writer.cache.front.request, TRI__REQUEST_DEFERRED);
@@ -120,7 +162,7 @@ static void answer_or_put_off(struct tri__mutator *self, ucontext_t *context, ui
         return;
     tri__window_open();
     tri__windows_begin_reading();
-    answer_at(self, context, trampoline);
+    answer_at(self, call);
     tri__windows_end_reading();
     tri__window_close();
 }
@@ -144,14 +186,17 @@ static void pass_on(int number, siginfo_t *info, void *context)
 static void handle(int number, siginfo_t *info, void *context)
 {
     struct tri__mutator *self = tri__mutator_self();
-    uintptr_t trampoline = (uintptr_t)__builtin_return_address(0);
+    struct call call = {.context = context,
+                        .trampoline = (uintptr_t)__builtin_return_address(0)};
     int error = errno;
+
+    call.is_plain = tri__context_is_behind(context, (uintptr_t)__builtin_dwarf_cfa() - TRI_WORD);
 
     if (self != NULL)
         tri__store_relaxed(&self->signalled, false);
     if (self != NULL && is_asked(self)) {
         tri__store_relaxed(&self->refused_at, tri__context_pc(context)); /* unless it answers */
-        answer_or_put_off(self, context, trampoline);
+        answer_or_put_off(self, &call);
     }
     if (!is_ours(info))
         pass_on(number, info, context);

@@ -40,10 +40,21 @@ static bool fake_frame(uintptr_t word, uintptr_t *low, uintptr_t *high)
 }
 #endif
 
-__attribute__((no_sanitize("address", "thread"), noinline))
-static uintptr_t read_word(uintptr_t address)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    HAS_FEATURE(address_sanitizer) || HAS_FEATURE(thread_sanitizer)
+#define UNSEEN __attribute__((no_sanitize("address", "thread"), noinline))
+#else
+#define UNSEEN inline
+#endif
+
+UNSEEN static uintptr_t read_word(uintptr_t address)
 {
     return *(const volatile uintptr_t *)address;
+}
+
+UNSEEN static void write_word(uintptr_t address, uintptr_t word)
+{
+    *(volatile uintptr_t *)address = word;
 }
 
 void tri__stack_words(uintptr_t low, uintptr_t high, tri__buffer_take *take, void *argument)
@@ -56,14 +67,32 @@ void tri__stack_words(uintptr_t low, uintptr_t high, tri__buffer_take *take, voi
     }
 }
 
-bool tri__stack_has(uintptr_t low, uintptr_t high, bool (*matches)(uintptr_t word, uintptr_t wanted),
-                    uintptr_t wanted)
+uintptr_t tri__stack_find(uintptr_t low, uintptr_t high, uintptr_t word)
 {
     uintptr_t at = low & ~(uintptr_t)(TRI_WORD - 1);
 
-    while (at < high && !matches(read_word(at), wanted))
+    while (at < high && read_word(at) != word)
+        at += TRI_WORD;
+    return at < high ? at : 0;
+}
+
+bool tri__stack_has(uintptr_t low, uintptr_t high, bool (*matches)(uintptr_t word))
+{
+    uintptr_t at = low & ~(uintptr_t)(TRI_WORD - 1);
+
+    while (at < high && !matches(read_word(at)))
         at += TRI_WORD;
     return at < high;
+}
+
+uintptr_t tri__stack_word(uintptr_t address)
+{
+    return read_word(address);
+}
+
+void tri__stack_change(uintptr_t address, uintptr_t word)
+{
+    write_word(address, word);
 }
 
 void tri__stack_shade(uintptr_t word, void *mutator)

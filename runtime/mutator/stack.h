@@ -17,9 +17,15 @@ void tri__stack_save(struct tri__registers *registers, uintptr_t low, uintptr_t 
 /* Gives every word of [low, high) that lies in the heap's range to `take`. */
 void tri__stack_words(uintptr_t low, uintptr_t high, tri__buffer_take *take, void *argument);
 
+/* The lowest place in [low, high) that holds `word`, or 0. */
+uintptr_t tri__stack_find(uintptr_t low, uintptr_t high, uintptr_t word);
+
 /* Is there a word in [low, high) that `matches`? */
-bool tri__stack_has(uintptr_t low, uintptr_t high, bool (*matches)(uintptr_t word, uintptr_t wanted),
-                    uintptr_t wanted);
+bool tri__stack_has(uintptr_t low, uintptr_t high, bool (*matches)(uintptr_t word));
+
+/* One word, whatever frame it lies in. */
+uintptr_t tri__stack_word(uintptr_t address);
+void tri__stack_change(uintptr_t address, uintptr_t word);
 
 /* Such a `take`: shades a word for a mutator. Whoever acts for it. */
 void tri__stack_shade(uintptr_t word, void *mutator);
