@@ -16,7 +16,10 @@ dist_doc_DATA += %D%/threads.md
 EXTRA_DIST += %D%/model/README.md
 EXTRA_DIST += %D%/model/check.sh
 EXTRA_DIST += %D%/model/cycle.pml
+EXTRA_DIST += %D%/model/fork.pml
 EXTRA_DIST += %D%/model/handshake.pml
+EXTRA_DIST += %D%/model/life.pml
+EXTRA_DIST += %D%/model/signal.pml
 
 # The protocol holds in the models, and no mutant of it does.
 check-model:
