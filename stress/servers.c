@@ -20,8 +20,9 @@ static const struct act {
     void (*act)(struct worker *worker);
     unsigned weight;
 } acts[] = {
-    {"spin", act_spin, 10},
-    {"sleep", act_sleep, 16},
+    {"spin", act_spin, 8},
+    {"sleep", act_sleep, 10},
+    {"take", act_take, 8},
     {"storm", act_storm, 8},
     {"fork", act_fork, 3},
     {"spawn", act_spawn, 1},

@@ -37,6 +37,7 @@ _Noreturn void servers_fail(struct worker *worker, const char *what);
 
 void table_init(struct worker *worker);
 void table_change(struct worker *worker); /* one change, or look */
+void act_take(struct worker *worker);     /* has some of it on its stack alone, and puts it back */
 void table_adopt(struct worker *worker);  /* in a child: what the other threads were changing */
 void table_check(struct worker *worker);  /* all of it; nobody else is there */
 void table_clear(void);

@@ -8,9 +8,10 @@
  * its holder is gone in the middle of a change. */
 #include "stress/servers.h"
 
-#define ENTRIES 512u
+#define ENTRIES (2048u / SLOWDOWN)
 #define DEPTH 3u /* of a tree; each of its nodes has few slots */
 #define CHAIN 60u
+#define TAKEN_MOST 24u
 
 struct entry {
     uint32_t held; /* atomic */
@@ -233,6 +234,48 @@ void table_change(struct worker *worker)
         return;
     change_held(worker, i);
     entry_leave(i);
+}
+
+/* ---- what is out of the table for a while ---- */
+
+static slot take_out(struct worker *worker)
+{
+    size_t i = below(worker, ENTRIES);
+    slot value;
+
+    if (!entry_try(i))
+        return nothing;
+    value = entry_get(i);
+    entry_set(worker, i, nothing);
+    entry_leave(i);
+    return value;
+}
+
+static void put_in(struct worker *worker, slot value)
+{
+    size_t i = below(worker, ENTRIES);
+
+    if (!entry_try(i))
+        return;
+    entry_set(worker, i, value);
+    entry_leave(i);
+}
+
+void act_take(struct worker *worker)
+{
+    slot taken[TAKEN_MOST];
+    size_t n = 1 + below(worker, TAKEN_MOST);
+
+    for (size_t i = 0; i < n; i++) {
+        taken[i] = take_out(worker);
+        make_garbage(worker);
+    }
+    for (uint64_t left = 1 + below(worker, 3); left > 0; left--)
+        sleep_somehow(worker);
+    for (size_t i = 0; i < n; i++) {
+        tree_check(worker, taken[i], "what was taken out of the table");
+        put_in(worker, taken[i]);
+    }
 }
 
 /* ---- all of it ---- */
