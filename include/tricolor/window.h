@@ -47,6 +47,7 @@ static inline void tri__window_close(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     tri__window_depth = tri__window_depth - 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* a compiler must not look before */
     if (TRI__UNLIKELY(
             (__atomic_load_n(&tri__self->request, __ATOMIC_RELAXED) & TRI__REQUEST_DEFERRED) != 0))
         tri__window_deferred_slow();
