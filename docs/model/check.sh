@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Checks the models with spin: the protocol must hold, and each mutant must fail. About eight minutes
+# Checks the models with spin: the protocol must hold, and each mutant must fail. Some minutes
 # and 1 GB, less for one of them; `check.sh long` looks further, for about twenty minutes and 4 GB.
 set -eu
 
