@@ -23,6 +23,7 @@
 #include "collector/assist.h"
 #include "collector/cycle.h"
 #include "collector/pace.h"
+#include "collector/verify.h"
 #include "collector/work.h"
 #include "heap/double_check.h"
 #include "heap/typed.h"
@@ -150,7 +151,9 @@ static int start_floors(const struct tri__options *options)
 
     if (error != 0)
         return error;
-    error = tri__mutators_init();
+    error = tri__verify_init(options);
+    if (error == 0)
+        error = tri__mutators_init();
     if (error == 0) {
         tri__bulk_init(tri__root_find);
         tri__pace_init(options->gc_percent, options->memory_limit);
@@ -163,6 +166,7 @@ static int start_floors(const struct tri__options *options)
             return 0;
         tri__mutators_release();
     }
+    tri__verify_release();
     tri__heap_release();
     return error;
 }
@@ -348,6 +352,7 @@ static void shut_down_locked(void)
     tri__rcu_barrier();
     tri__buffers_release();
     tri__work_release();
+    tri__verify_release();
     tri__heap_release();
     tri__retired_types_close();
     initialized = false;

@@ -63,6 +63,7 @@ unit_tests += %D%/test_type_macros
 unit_tests += %D%/test_type_retire
 unit_tests += %D%/test_typed
 unit_tests += %D%/test_user_stack
+unit_tests += %D%/test_verify
 unit_tests += %D%/test_watchdog
 unit_tests += %D%/test_window
 
@@ -88,6 +89,7 @@ script_tests += %D%/test_readme_arena.sh
 script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
 script_tests += %D%/test_type_compile.sh
+script_tests += %D%/test_verify_doc.sh
 script_tests += %D%/test_warnings.sh
 
 # What processes have that fork.

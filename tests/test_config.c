@@ -126,6 +126,9 @@ static const struct bad {
     {"TRICOLOR_SIGNAL", "32"}, /* the C library's own */
     {"TRICOLOR_SIGNAL", "URG"},
     {"TRICOLOR_VERIFY", "barrier,chaos=7"},
+    {"TRICOLOR_VERIFY", "barrier=abort"},
+    {"TRICOLOR_VERIFY", "barriers"},
+    {"TRICOLOR_VERIFY", "barrier=warn,"},
     {"TRICOLOR_VERIFY", "oracl"},
     {"TRICOLOR_VERIFY", "oracles"},
     {"TRICOLOR_VERIFY", "oracle,"},
@@ -226,7 +229,24 @@ START_TEST(environment_overrides_the_configuration)
 }
 END_TEST
 
-START_TEST(verification_is_for_debug_builds)
+START_TEST(missing_barriers_are_looked_for)
+{
+    struct tri__options options;
+    tri_config config = TRI_CONFIG_INIT;
+    clear_environment();
+    ck_assert_int_eq(tri__options_load(&options, NULL), 0);
+    ck_assert_int_eq(options.barrier, TRI__VERIFY_OFF);
+    config.verify = "barrier";
+    ck_assert_int_eq(tri__options_load(&options, &config), 0);
+    ck_assert_int_eq(options.barrier, TRI__VERIFY_ABORT);
+    ck_assert(!options.oracle);
+    ck_assert_int_eq(setenv("TRICOLOR_VERIFY", "barrier=warn", 1), 0);
+    ck_assert_int_eq(tri__options_load(&options, &config), 0);
+    ck_assert_int_eq(options.barrier, TRI__VERIFY_WARN);
+}
+END_TEST
+
+START_TEST(the_oracle_is_for_debug_builds)
 {
     struct tri__options options;
     tri_config config = TRI_CONFIG_INIT;
@@ -293,7 +313,8 @@ int main(void)
     tcase_add_test(tests, configuration_is_taken_over);
     tcase_add_test(tests, no_configuration_means_defaults);
     tcase_add_test(tests, environment_overrides_the_configuration);
-    tcase_add_test(tests, verification_is_for_debug_builds);
+    tcase_add_test(tests, missing_barriers_are_looked_for);
+    tcase_add_test(tests, the_oracle_is_for_debug_builds);
     Suite *suite = suite_create("config");
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -30,9 +30,11 @@ typedef struct tri_config {
      * threads. NULL: standard error. */
     void (*log)(const char *line, void *argument);
     void *log_argument;
-    /* Verification modes, as in TRICOLOR_VERIFY: "oracle" (of a library configured with
-     * --enable-debug; its default): each layout is read back when it has been written, and held
-     * against its definition; "off": nothing is verified. NULL */
+    /* Verification modes, as in TRICOLOR_VERIFY, separated by commas. "barrier": after each mark a
+     * pointer that the collector was not told of is looked for; one that is found is reported, and
+     * the program aborted; with "barrier=warn" it goes on, and nothing is lost (docs/verify.md).
+     * "oracle" (of a library configured with --enable-debug; its default): each layout is read back
+     * when it has been written, and held against its definition. "off": nothing is verified. NULL */
     const char *verify;
     /* Milliseconds for which a thread may keep a cycle waiting before it is named, with what it does,
      * on standard error or to `log`; UINT_MAX: never. 0: 1000. 0 */

@@ -33,13 +33,14 @@
 #define SEED_ACCEPTED "a whole number below 2^64"
 
 #ifdef TRI__DEBUG
-enum { CAN_VERIFY = 1 };
-#define VERIFY_ACCEPTED "a list, separated by commas, of: oracle; or \"off\" for no verification"
-#else
-enum { CAN_VERIFY = 0 };
+enum { HAS_ORACLE = 1 };
 #define VERIFY_ACCEPTED                                                                            \
-    "\"off\" alone, because this library was configured without --enable-debug and cannot verify "  \
-    "anything"
+    "a list, separated by commas, of: barrier, barrier=warn, oracle; or \"off\" for no verification"
+#else
+enum { HAS_ORACLE = 0 };
+#define VERIFY_ACCEPTED                                                                            \
+    "a list, separated by commas, of: barrier, barrier=warn; or \"off\" for no verification; oracle "  \
+    "needs a library that was configured with --enable-debug"
 #endif
 
 /* ---- what the values may be ---- */
@@ -177,10 +178,29 @@ static bool parse_stall(struct tri__options *options, const char *text)
     return true;
 }
 
-/* What is verified unless somebody asks for something else: all that the build can. */
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    return length == strlen(word) && memcmp(text, word, length) == 0;
+}
+
+static bool add_mode(const char *name, size_t length, struct tri__options *options)
+{
+    if (is_word(name, length, "barrier"))
+        options->barrier = TRI__VERIFY_ABORT;
+    else if (is_word(name, length, "barrier=warn"))
+        options->barrier = TRI__VERIFY_WARN;
+    else if (HAS_ORACLE && is_word(name, length, "oracle"))
+        options->oracle = true;
+    else
+        return false;
+    return true;
+}
+
+/* What is verified unless somebody asks for something else: layouts, if the build can. */
 static bool read_verify(const char *text, struct tri__options *options)
 {
-    options->oracle = CAN_VERIFY;
+    options->oracle = HAS_ORACLE;
+    options->barrier = TRI__VERIFY_OFF;
     if (text == NULL || *text == '\0')
         return true;
     options->oracle = false;
@@ -188,9 +208,8 @@ static bool read_verify(const char *text, struct tri__options *options)
         return true;
     for (const char *name = text;; name++) {
         size_t length = strcspn(name, ",");
-        if (!CAN_VERIFY || length != 6 || memcmp(name, "oracle", 6) != 0)
+        if (!add_mode(name, length, options))
             return false;
-        options->oracle = true;
         name += length;
         if (*name == '\0')
             return true;

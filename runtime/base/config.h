@@ -9,6 +9,13 @@
 
 #include <tricolor/gc.h>
 
+/* What a missing barrier that was found leads to. */
+enum tri__verify_barrier {
+    TRI__VERIFY_OFF, /* nothing is looked for */
+    TRI__VERIFY_WARN,
+    TRI__VERIFY_ABORT,
+};
+
 struct tri__options {
     int gc_percent;      /* -1: no automatic cycles */
     size_t memory_limit; /* 0: from the cgroup; SIZE_MAX: none */
@@ -25,6 +32,7 @@ struct tri__options {
     const char *trace_file; /* NULL: none */
     bool trace_gc;
     bool oracle;   /* each layout written is checked; the default of --enable-debug */
+    enum tri__verify_barrier barrier;
     uint64_t seed; /* of whatever is random; 0: not given */
 };
 

@@ -16,6 +16,7 @@
 #include "collector/courier.h"
 #include "collector/marker.h"
 #include "collector/pace.h"
+#include "collector/verify.h"
 #include "heap/arena_quarantine.h"
 #include "layout/type_retire.h"
 #include "mutator/attach.h"
@@ -224,6 +225,17 @@ static void arm(struct tri__cycle_report *report)
     report->arm.ns += settled.ns;
 }
 
+/* What nobody had told of is marked now, and so not lost. */
+static void verify(void)
+{
+    tri__marker_enter(&marker);
+    tri__verify_barriers(&marker);
+    tri__marker_drain(&marker);
+    tri__marker_leave(&marker);
+    finish_work();
+    recover_overflow();
+}
+
 static void mark(struct tri__cycle_report *report)
 {
     uint64_t start = tri__os_now();
@@ -246,6 +258,8 @@ static void mark(struct tri__cycle_report *report)
     do
         mark_until_quiet();
     while (!terminate(report));
+    if (TRI__UNLIKELY(tri__verify_is_on()))
+        verify();
     report->mark_ns = tri__os_now() - start;
     report->marked_objects = tri__marked_objects();
     report->marked_bytes = tri__marked_bytes();

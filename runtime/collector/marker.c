@@ -379,8 +379,10 @@ void tri__marker_leave(struct tri__marker *marker)
     tri__work_leave(); /* orders the sums before the verdict */
 }
 
-static void rescan_span(struct tri__marker *marker, struct tri__span *span)
+static void rescan_span(struct tri__span *span, void *argument)
 {
+    struct tri__marker *marker = argument;
+
     for (uint32_t slot = 0; slot < span->slots; slot++) {
         struct tri__ref ref;
 
@@ -392,20 +394,7 @@ static void rescan_span(struct tri__marker *marker, struct tri__span *span)
     }
 }
 
-/* By the page table, up to where pages have ever been committed. */
 void tri__marker_rescan_heap(struct tri__marker *marker)
 {
-    size_t pages = tri__page_heap_committed(&tri__heap.pages);
-
-    for (size_t page = 0; page < pages; page++) {
-        uint8_t span_class = tri__load_acquire(&tri__heap.page_class[page]);
-        struct tri__span *span;
-
-        if (span_class == TRI__NO_SPAN)
-            continue;
-        span = tri__load_relaxed(&tri__heap.page_span[page]);
-        if (span->base == tri__heap.base + (page << TRI__PAGE_SHIFT) &&
-            tri__class_info[span_class].kind != TRI__KIND_LEAF && span_class != TRI__ARENA_SPAN)
-            rescan_span(marker, span);
-    }
+    tri__pointer_spans_each(rescan_span, marker);
 }

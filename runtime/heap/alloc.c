@@ -13,6 +13,7 @@
 #include "base/fatal.h"
 #include "heap/cache.h"
 #include "heap/double_check.h"
+#include "heap/type_notes.h"
 #include "layout/heap_bits.h"
 #include "layout/type_hold.h"
 
@@ -125,6 +126,7 @@ static uintptr_t take_bitmap(struct tri__cache *cache, const tri_type *type, siz
 
     if (object == 0)
         return 0;
+    tri__type_note(object, type);
     if (cache->front.runs[number].tag == type && bytes == type->size)
         return object; /* the run carries the layout already */
     span = cache->spans[number];

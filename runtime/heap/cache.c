@@ -9,6 +9,7 @@
 #include "base/fatal.h"
 #include "base/os.h"
 #include "heap/double_check.h"
+#include "heap/type_notes.h"
 #include "layout/heap_bits.h"
 #include "layout/type.h"
 
@@ -65,6 +66,8 @@ static void lay_out(struct tri__run *run, const struct tri__span *span, const tr
     run->tag = tag_of(run, span, type);
     if (run->tag != type)
         return;
+    for (uint32_t i = 0; tri__type_notes != NULL && i < count; i++)
+        tri__type_note(run->current + i * span->slot_bytes, type);
     if (span->bits != NULL)
         tri__heap_bits_fill(span->bits, offset / TRI_WORD, (unsigned)(span->slot_bytes / TRI_WORD),
                             count, tri__type_object_mask(type, type->size));

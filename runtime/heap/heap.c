@@ -167,3 +167,21 @@ uint64_t tri__heap_in_use(void)
     /* Threads report what they allocated a little late. */
     return allocated > gone ? allocated - gone : 0;
 }
+
+/* By the page table, up to where pages have ever been committed. */
+void tri__pointer_spans_each(void (*visit)(struct tri__span *span, void *argument), void *argument)
+{
+    size_t pages = tri__page_heap_committed(&tri__heap.pages);
+
+    for (size_t page = 0; page < pages; page++) {
+        uint8_t span_class = tri__load_acquire(&tri__heap.page_class[page]);
+        struct tri__span *span;
+
+        if (span_class == TRI__NO_SPAN)
+            continue;
+        span = tri__load_relaxed(&tri__heap.page_span[page]);
+        if (span->base == tri__heap.base + (page << TRI__PAGE_SHIFT) &&
+            tri__class_info[span_class].kind != TRI__KIND_LEAF && span_class != TRI__ARENA_SPAN)
+            visit(span, argument);
+    }
+}

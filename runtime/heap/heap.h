@@ -91,6 +91,10 @@ void tri__span_retract(struct tri__span *span);
  * descriptor back. Owner of the span. */
 void tri__span_free(struct tri__span *span);
 
+/* Visits every span whose objects may hold pointers, arenas' chunks left out; one that is published
+ * meanwhile may be missed. Coordinator, while no span can be given back: while it marks. */
+void tri__pointer_spans_each(void (*visit)(struct tri__span *span, void *argument), void *argument);
+
 /* Bytes handed out and not swept: objects, garbage, and what is left of
  * cached runs. A recent value. */
 uint64_t tri__heap_in_use(void);

@@ -32,5 +32,7 @@ libtricolor_internal_la_SOURCES += %D%/rebuild.c
 libtricolor_internal_la_SOURCES += %D%/resolve.h
 libtricolor_internal_la_SOURCES += %D%/span.c
 libtricolor_internal_la_SOURCES += %D%/span.h
+libtricolor_internal_la_SOURCES += %D%/type_notes.c
+libtricolor_internal_la_SOURCES += %D%/type_notes.h
 libtricolor_internal_la_SOURCES += %D%/typed.c
 libtricolor_internal_la_SOURCES += %D%/typed.h

@@ -86,6 +86,25 @@ void tri__handles_scan(tri__buffer_take *take, void *argument)
     tri__pool_each(&pool, take_object, &taker);
 }
 
+struct slot_visitor {
+    void (*visit)(uintptr_t slot, void *argument);
+    void *argument;
+};
+
+static void visit_object(struct tri__stack_entry *link, void *argument)
+{
+    const struct slot_visitor *visitor = argument;
+
+    visitor->visit((uintptr_t)&handle_of(link)->object, visitor->argument);
+}
+
+void tri__handles_each_slot(void (*visit)(uintptr_t slot, void *argument), void *argument)
+{
+    struct slot_visitor visitor = {visit, argument};
+
+    tri__pool_each(&pool, visit_object, &visitor);
+}
+
 void tri__handles_release(void)
 {
     tri__pool_release(&pool);

@@ -290,6 +290,25 @@ void tri__roots_scan(tri__buffer_take *take, void *argument)
     tri__rcu_unlock();
 }
 
+void tri__roots_each_slot(void (*visit)(uintptr_t slot, void *argument), void *argument)
+{
+    struct table *roots;
+
+    tri__rcu_lock();
+    roots = current_table();
+    for (size_t i = 0; i < roots->count; i++) {
+        struct tri__type_pointers it;
+        uintptr_t slot;
+
+        if (is_removed(&roots->roots[i]))
+            continue;
+        it = root_words(&roots->roots[i]);
+        while ((slot = tri__type_pointers_next(&it)) != 0)
+            visit(slot, argument);
+    }
+    tri__rcu_unlock();
+}
+
 /* The table may be replaced as soon as this returns; the root itself is there as long as the caller
  * keeps it. */
 bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found)

@@ -15,6 +15,10 @@
 void tri__roots_scan(tri__buffer_take *take, void *argument);
 void tri__handles_scan(tri__buffer_take *take, void *argument);
 
+/* The addresses of their words, NULL or not. Any thread; only for looking. */
+void tri__roots_each_slot(void (*visit)(uintptr_t slot, void *argument), void *argument);
+void tri__handles_each_slot(void (*visit)(uintptr_t slot, void *argument), void *argument);
+
 /* For bulk barriers: see tri__find_root. Any thread. */
 bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found);
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The types of small objects, for messages: a bitmap says where their pointers are, and nothing
+ * keeps what they were. With verification on it is noted here, by address, when a layout is
+ * written. Threads: who allocates notes; anybody looks. */
+#ifndef TRI__HEAP_TYPE_NOTES_H
+#define TRI__HEAP_TYPE_NOTES_H
+
+#include "heap/object.h"
+
+#define TRI__NOTE_UNIT 16u /* no two small objects with pointers are nearer to each other */
+
+extern const tri_type **tri__type_notes; /* NULL: nothing is noted; atomic entries */
+
+/* 0 or -ENOMEM. Before the first allocation; given back by tri__type_notes_release(). */
+int tri__type_notes_init(void);
+void tri__type_notes_release(void);
+
+static inline void tri__type_note(uintptr_t base, const tri_type *type)
+{
+    if (TRI__UNLIKELY(tri__type_notes != NULL))
+        tri__store_relaxed(&tri__type_notes[(base - tri__heap.base) / TRI__NOTE_UNIT], type);
+}
+
+/* Of any object; NULL: a leaf object's, or not known. */
+const tri_type *tri__noted_type(const struct tri__ref *ref);
+
+#endif

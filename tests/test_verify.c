@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* TRICOLOR_VERIFY=barrier: wrong stores are found in the cycle that would lose the object, and
+ * named; correct programs pass in silence.
+ *
+ * What a wrong program does at a bad moment is done here by the coordinator itself, right before
+ * the verdict: so it happens in each run. See: [inv.verify.barrier], docs/verify.md. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture.h"
+#include "collected.h"
+#include "random.h"
+#include "suite.h"
+
+#include "base/atomic.h"
+#include "collector/cycle.h"
+
+typedef struct link {
+    uintptr_t number;
+    struct link *next;
+} link_t;
+TRI_TYPE(link_t, next);
+
+typedef struct wide {
+    uintptr_t numbers[100];
+    link_t *link;
+} wide;
+TRI_TYPE(wide, link);
+
+typedef struct owner {
+    link_t *first;
+    uintptr_t number[2];
+    wide *wide;
+} owner;
+TRI_TYPE(owner, first, wide);
+
+TRI_ROOT static owner *root;
+TRI_ROOT static link_t *second_root;
+
+static uint64_t seed;
+
+static void start_verified(const char *modes)
+{
+    tri_config config = TRI_CONFIG_INIT;
+
+    config.gc_percent = -1;
+    config.verify = modes;
+    if (tri_init(&config) != 0)
+        abort();
+}
+
+/* ---- wrong stores ---- */
+
+static struct hidden lost;
+static tri_handle *handle;
+static tri_arena *arena;
+static link_t *in_arena;
+static void **large;
+
+static __attribute__((noinline)) void make_lost(void)
+{
+    link_t *object = tri_new(link_t);
+
+    object->number = 4711;
+    lost = hide(object);
+}
+
+static void make_world(void)
+{
+    tri_store(&root, tri_new(owner));
+    tri_store(&root->first, tri_new(link_t));
+    tri_store(&root->wide, tri_new(wide));
+    handle = tri_handle_new(tri_new_ptrs(40000));
+    large = tri_handle_get(handle);
+    arena = tri_arena_new();
+    in_arena = tri_arena_alloc(arena, &tri_type_link_t);
+    make_lost();
+}
+
+static void store_in_small(void)
+{
+    root->first->next = reveal(lost);
+}
+static void store_in_footer(void)
+{
+    root->wide->link = reveal(lost);
+}
+static void store_in_large(void)
+{
+    large[33333] = reveal(lost);
+}
+static void store_in_root(void)
+{
+    *(link_t *volatile *)&second_root = reveal(lost);
+}
+static void store_in_arena(void)
+{
+    in_arena->next = reveal(lost);
+}
+
+static void copy_plainly(void)
+{
+    void *value = reveal(lost);
+
+    memcpy(&root->first->next, &value, sizeof value);
+}
+
+static const struct wrong {
+    void (*store)(void);
+    const char *where, *path;
+} wrongs[] = {
+    {store_in_small, "the pointer at offset 8 of \"link_t\" at 0x",
+     "which is at offset 0 of \"owner\""},
+    {store_in_footer, "the pointer at offset 800 of \"wide\" at 0x",
+     "which is at offset 24 of \"owner\""},
+    {store_in_large, "the pointer at offset 266664 of ", "which a root, handle or arena holds"},
+    {store_in_root, "the root at 0x", NULL},
+    {store_in_arena, "the word of an arena at 0x", NULL},
+    {copy_plainly, "the pointer at offset 8 of \"link_t\" at 0x",
+     "which a root, handle or arena holds"},
+};
+enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
+
+static const struct wrong *wrong;
+
+static void store_before_verdict(enum tri__cycle_stage stage)
+{
+    static bool done;
+
+    if (stage != TRI__STAGE_VERDICT || done)
+        return;
+    done = true;
+    wrong->store();
+}
+
+static void run_wrong(void)
+{
+    start_verified("barrier");
+    make_world();
+    clear_stack();
+    tri__cycle_at_stage = store_before_verdict;
+    tri_collect();
+}
+
+START_TEST(wrong_stores_are_named)
+{
+    struct captured captured;
+
+    wrong = &wrongs[_i];
+    captured = capture_child(run_wrong);
+    ck_assert_msg(captured_aborted(&captured), "%s", captured.text);
+    ck_assert_msg(strstr(captured.text, "a barrier is missing: ") != NULL, "%s", captured.text);
+    ck_assert_msg(strstr(captured.text, wrong->where) != NULL, "%s", captured.text);
+    ck_assert_msg(strstr(captured.text, ", in \"link_t\" at 0x") != NULL, "%s", captured.text);
+    ck_assert_msg(wrong->path == NULL || strstr(captured.text, wrong->path) != NULL, "%s",
+                  captured.text);
+    ck_assert_msg(strstr(captured.text, "Use tri_store, ") != NULL, "%s", captured.text);
+}
+END_TEST
+
+static void go_on(void)
+{
+    start_verified("barrier=warn");
+    make_world();
+    clear_stack();
+    tri__cycle_at_stage = store_before_verdict;
+    tri_collect();
+    tri_collect();
+    if (root->first->next->number != 4711 || tri_object_base(root->first->next) == NULL)
+        _exit(9);
+    tri_handle_free(handle);
+    tri_arena_free(arena);
+    tri_shutdown();
+    _exit(0);
+}
+
+START_TEST(after_a_warning_nothing_is_lost)
+{
+    struct captured captured;
+    const char *at;
+
+    wrong = &wrongs[0];
+    captured = capture_child(go_on);
+    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
+                  captured.text);
+    at = strstr(captured.text, "a barrier is missing");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_ptr_null(strstr(at + 1, "a barrier is missing")); /* once */
+}
+END_TEST
+
+/* ---- correct programs ---- */
+
+#define SLOTS 300
+#define WORKERS 2
+
+typedef struct table {
+    link_t *links[SLOTS];
+} table;
+TRI_TYPE(table, links);
+
+TRI_ROOT static table *shared;
+static uint32_t stop; /* atomic */
+
+static void mutate(struct random *random)
+{
+    size_t from = random_below(random, SLOTS), to = random_below(random, SLOTS);
+    link_t *fresh = tri_new(link_t);
+
+    fresh->number = from;
+    tri_init_store(&fresh->next, __atomic_load_n(&shared->links[from], __ATOMIC_ACQUIRE));
+    if (fresh->next != NULL && random_below(random, 2) == 0)
+        tri_store(&fresh->next, NULL);
+    tri_store_release(&shared->links[to], fresh);
+    if (random_below(random, 16) == 0)
+        tri_memmove(&shared->links[from / 2], &shared->links[to / 2], 10 * sizeof(link_t *));
+    if (random_below(random, 64) == 0)
+        tri_alloc_bytes(2000);
+}
+
+static void *work(void *number)
+{
+    struct random random = random_of(seed, (uintptr_t)number);
+
+    while (tri__load_relaxed(&stop) == 0)
+        mutate(&random);
+    return NULL;
+}
+
+static void collect_beside(void)
+{
+    pthread_t workers[WORKERS];
+
+    for (uintptr_t i = 0; i < WORKERS; i++)
+        if (pthread_create(&workers[i], NULL, work, (void *)i) != 0)
+            abort();
+    for (int i = 0; i < 15; i++)
+        tri_collect();
+    tri__store_relaxed(&stop, 1);
+    for (unsigned i = 0; i < WORKERS; i++)
+        TRI_BLOCKING
+            pthread_join(workers[i], NULL);
+}
+
+static void run_correct(void)
+{
+    start_verified("barrier");
+    tri_store(&shared, tri_new(table));
+    collect_beside();
+    tri_shutdown();
+    _exit(0);
+}
+
+START_TEST(correct_programs_pass_in_silence)
+{
+    struct captured captured = capture_child(run_correct);
+
+    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
+                  captured.text);
+    ck_assert_str_eq(captured.text, "");
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    Suite *suite = suite_create("verify");
+    TCase *tests = tcase_create("verify");
+
+    seed = random_start(argc, argv);
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, wrong_stores_are_named, 0, WRONGS);
+    tcase_add_test(tests, after_a_warning_nothing_is_lost);
+    tcase_add_test(tests, correct_programs_pass_in_silence);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
