@@ -203,7 +203,8 @@ TRI_TYPE(table, links);
 TRI_ROOT static table *shared;
 static uint32_t stop; /* atomic */
 
-static void mutate(struct random *random)
+/* `own` is no other thread's: ranges are moved by plain loads and stores. */
+static void mutate(struct random *random, table *own)
 {
     size_t from = random_below(random, SLOTS), to = random_below(random, SLOTS);
     link_t *fresh = tri_new(link_t);
@@ -213,8 +214,9 @@ static void mutate(struct random *random)
     if (fresh->next != NULL && random_below(random, 2) == 0)
         tri_store(&fresh->next, NULL);
     tri_store_release(&shared->links[to], fresh);
+    tri_store(&own->links[to], fresh);
     if (random_below(random, 16) == 0)
-        tri_memmove(&shared->links[from / 2], &shared->links[to / 2], 10 * sizeof(link_t *));
+        tri_memmove(&own->links[from / 2], &own->links[to / 2], 10 * sizeof(link_t *));
     if (random_below(random, 64) == 0)
         tri_alloc_bytes(2000);
 }
@@ -222,9 +224,10 @@ static void mutate(struct random *random)
 static void *work(void *number)
 {
     struct random random = random_of(seed, (uintptr_t)number);
+    table *own = tri_new(table);
 
     while (tri__load_relaxed(&stop) == 0)
-        mutate(&random);
+        mutate(&random, own);
     return NULL;
 }
 
