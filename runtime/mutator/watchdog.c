@@ -199,12 +199,26 @@ static void say_place(const struct silent *thread)
 
 /* ---- why ---- */
 
-static bool blocks_signal(const char *status)
+#define SIGNAL_OF_LIBC 32 /* for cancellation; programs cannot block it */
+
+static bool blocks(const char *status, int number)
 {
-    int number = tri__signal_number();
     uint64_t blocked = strtoull(field_of(status, "SigBlk:"), NULL, 16);
 
     return number > 0 && (blocked >> (number - 1) & 1) != 0;
+}
+
+/* The handler blocks all there is [inv.window.whole]. */
+static void say_blocked(const char *status)
+{
+    int number = tri__signal_number();
+
+    if (blocks(status, SIGNAL_OF_LIBC))
+        say("  it is answering, in the handler of signal %d", number);
+    else if (blocks(status, number))
+        say("  it blocks signal %d: unblock that in it, or see that it comes to a safepoint "
+            "(tri_safepoint), or sleeps in TRI_BLOCKING",
+            number);
 }
 
 static void say_reason(const struct silent *thread, const char *status)
@@ -215,10 +229,8 @@ static void say_reason(const struct silent *thread, const char *status)
         say("  it cannot be asked by a signal: %s; it has to come to a safepoint (tri_safepoint), or "
             "to sleep in TRI_BLOCKING",
             trouble);
-    else if (blocks_signal(status))
-        say("  it blocks signal %d: unblock that in it, or see that it comes to a safepoint "
-            "(tri_safepoint), or sleeps in TRI_BLOCKING",
-            tri__signal_number());
+    else
+        say_blocked(status);
     if ((thread->request & TRI__REQUEST_HELD) != 0)
         say("  it has called tri_bulk_barrier_pre_write(), and come to no safepoint since: call "
             "tri_safepoint() when the memory is moved");
