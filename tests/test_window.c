@@ -314,6 +314,8 @@ static int run_once(const struct operation *operation, int target)
     trace.phase_before = tri__self->barrier;
     steps = step_through(operation->run, target);
     if (trace.asked) {
+        if (is_asked())
+            ck_abort_msg("%s, instruction %d: not answered at the end", operation->name, target);
         await_done(before);
         if (operation->stores)
             expect_stored(operation, take_shaded(), target);

@@ -121,16 +121,28 @@ static bool is_on_own_stack(const struct tri__mutator *self, const ucontext_t *c
 {
     uintptr_t pointer = tri__context_stack(context);
 
-    return pointer >= self->stack_end && pointer < self->stack_high &&
-           (context->uc_stack.ss_flags & SS_ONSTACK) == 0;
+    return pointer >= self->stack_end && pointer < self->stack_high;
+}
+
+/* The alternate stack may be a part of the thread's own. */
+static bool is_on_alternate_stack(const ucontext_t *context)
+{
+    return tri__context_stack(context) - (uintptr_t)context->uc_stack.ss_sp <
+           context->uc_stack.ss_size;
+}
+
+static bool must_wait(const struct tri__mutator *self, const struct call *call)
+{
+    return !call->is_plain &&
+           (is_on_alternate_stack(call->context) ||
+            has_interrupted_window(call, tri__context_stack(call->context), self->stack_high));
 }
 
 static void answer_at(struct tri__mutator *self, const struct call *call)
 {
     uintptr_t pointer = tri__context_stack(call->context), first;
 
-    if (!is_on_own_stack(self, call->context) ||
-        (!call->is_plain && has_interrupted_window(call, pointer, self->stack_high)))
+    if (!is_on_own_stack(self, call->context) || must_wait(self, call))
         return;
     first = tri__window_around(tri__context_pc(call->context));
     if (first != 0)
