@@ -128,6 +128,7 @@ static const struct bad {
     {"TRICOLOR_VERIFY", "barrier,chaos=7"},
     {"TRICOLOR_VERIFY", "barrier=abort"},
     {"TRICOLOR_VERIFY", "barriers"},
+    {"TRICOLOR_VERIFY", "layout=1"},
     {"TRICOLOR_VERIFY", "barrier=warn,"},
     {"TRICOLOR_VERIFY", "oracl"},
     {"TRICOLOR_VERIFY", "oracles"},

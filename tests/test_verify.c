@@ -190,6 +190,55 @@ START_TEST(after_a_warning_nothing_is_lost)
 }
 END_TEST
 
+/* ---- words that are declared as no pointers ---- */
+
+typedef struct pair {
+    void *left, *right;
+} pair;
+TRI_TYPE(pair, left);
+
+typedef struct tall {
+    void *left;
+    uintptr_t numbers[80];
+    void *forgotten;
+} tall;
+TRI_TYPE(tall, left);
+
+TRI_ROOT static pair *pairs[100];
+TRI_ROOT static tall *talls;
+
+static void forget_members(void)
+{
+    start_verified("layout");
+    for (int i = 0; i < 100; i++) {
+        tri_store(&pairs[i], tri_new(pair));
+        tri_store(&pairs[i]->left, tri_new(pair));
+        pairs[i]->right = pairs[i]->left;
+    }
+    tri_store(&talls, tri_new_array(tall, 3));
+    talls[2].forgotten = pairs[0];
+    tri_collect();
+    tri_collect();
+    tri_shutdown();
+    _exit(0);
+}
+
+START_TEST(forgotten_members_are_named)
+{
+    struct captured captured = capture_child(forget_members);
+    const char *first =
+        strstr(captured.text, "the word at offset 8 of \"pair\" is declared as no "
+                              "pointer, and holds the address of an object in 100 ");
+
+    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
+                  captured.text);
+    ck_assert_msg(first != NULL, "%s", captured.text);
+    ck_assert_ptr_null(strstr(first + 30, "of \"pair\" is declared")); /* once */
+    ck_assert_msg(strstr(captured.text, "the word at offset 648 of \"tall\"") != NULL, "%s",
+                  captured.text);
+}
+END_TEST
+
 /* ---- correct programs ---- */
 
 #define SLOTS 300
@@ -248,7 +297,7 @@ static void collect_beside(void)
 
 static void run_correct(void)
 {
-    start_verified("barrier");
+    start_verified("barrier,layout");
     tri_store(&shared, tri_new(table));
     collect_beside();
     tri_shutdown();
@@ -274,6 +323,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, wrong_stores_are_named, 0, WRONGS);
     tcase_add_test(tests, after_a_warning_nothing_is_lost);
+    tcase_add_test(tests, forgotten_members_are_named);
     tcase_add_test(tests, correct_programs_pass_in_silence);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -32,7 +32,8 @@ typedef struct tri_config {
     void *log_argument;
     /* Verification modes, as in TRICOLOR_VERIFY, separated by commas. "barrier": after each mark a
      * pointer that the collector was not told of is looked for; one that is found is reported, and
-     * the program aborted; with "barrier=warn" it goes on, and nothing is lost (docs/verify.md).
+     * the program aborted; with "barrier=warn" it goes on, and nothing is lost. "layout": words that
+     * types declare as no pointers, and that hold addresses of objects, are reported (docs/verify.md).
      * "oracle" (of a library configured with --enable-debug; its default): each layout is read back
      * when it has been written, and held against its definition. "off": nothing is verified. NULL */
     const char *verify;

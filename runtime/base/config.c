@@ -35,11 +35,11 @@
 #ifdef TRI__DEBUG
 enum { HAS_ORACLE = 1 };
 #define VERIFY_ACCEPTED                                                                            \
-    "a list, separated by commas, of: barrier, barrier=warn, oracle; or \"off\" for no verification"
+    "a list, separated by commas, of: barrier, barrier=warn, layout, oracle; or \"off\" for no verification"
 #else
 enum { HAS_ORACLE = 0 };
 #define VERIFY_ACCEPTED                                                                            \
-    "a list, separated by commas, of: barrier, barrier=warn; or \"off\" for no verification; oracle "  \
+    "a list, separated by commas, of: barrier, barrier=warn, layout; or \"off\" for no verification; oracle "  \
     "needs a library that was configured with --enable-debug"
 #endif
 
@@ -189,6 +189,8 @@ static bool add_mode(const char *name, size_t length, struct tri__options *optio
         options->barrier = TRI__VERIFY_ABORT;
     else if (is_word(name, length, "barrier=warn"))
         options->barrier = TRI__VERIFY_WARN;
+    else if (is_word(name, length, "layout"))
+        options->layout = true;
     else if (HAS_ORACLE && is_word(name, length, "oracle"))
         options->oracle = true;
     else
@@ -201,6 +203,7 @@ static bool read_verify(const char *text, struct tri__options *options)
 {
     options->oracle = HAS_ORACLE;
     options->barrier = TRI__VERIFY_OFF;
+    options->layout = false;
     if (text == NULL || *text == '\0')
         return true;
     options->oracle = false;

@@ -33,6 +33,7 @@ struct tri__options {
     bool trace_gc;
     bool oracle;   /* each layout written is checked; the default of --enable-debug */
     enum tri__verify_barrier barrier;
+    bool layout;   /* words declared as no pointers are looked at */
     uint64_t seed; /* of whatever is random; 0: not given */
 };
 

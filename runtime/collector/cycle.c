@@ -17,6 +17,7 @@
 #include "collector/marker.h"
 #include "collector/pace.h"
 #include "collector/verify.h"
+#include "collector/verify_layout.h"
 #include "heap/arena_quarantine.h"
 #include "layout/type_retire.h"
 #include "mutator/attach.h"
@@ -260,6 +261,8 @@ static void mark(struct tri__cycle_report *report)
     while (!terminate(report));
     if (TRI__UNLIKELY(tri__verify_is_on()))
         verify();
+    if (TRI__UNLIKELY(tri__verify_layout_is_on()))
+        tri__verify_layouts();
     report->mark_ns = tri__os_now() - start;
     report->marked_objects = tri__marked_objects();
     report->marked_bytes = tri__marked_bytes();

@@ -14,6 +14,7 @@
 
 #include "base/fatal.h"
 #include "base/os.h"
+#include "collector/verify_layout.h"
 #include "collector/words.h"
 #include "heap/type_notes.h"
 
@@ -28,7 +29,8 @@ int tri__verify_init(const struct tri__options *options)
 {
     mode = options->barrier;
     reports = 0;
-    return mode == TRI__VERIFY_OFF ? 0 : tri__type_notes_init();
+    tri__verify_layout_init(options->layout);
+    return mode == TRI__VERIFY_OFF && !options->layout ? 0 : tri__type_notes_init();
 }
 
 void tri__verify_release(void)
