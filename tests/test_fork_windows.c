@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Forks while shared objects come and go, beside threads that answer in handlers: the one that takes
- * windows away waits for handlers, and handlers for locks that a fork takes [inv.fork.locks]. */
+/* Forks beside threads that answer in handlers, which wait for locks that a fork takes: while shared
+ * objects come and go (who takes windows away waits for handlers), and while these threads are in
+ * malloc (whose locks a fork takes, too) [inv.fork.locks]. */
 #include <alloca.h>
 #include <check.h>
 #include <pthread.h>
@@ -58,15 +59,34 @@ static void *sleep_on(void *unused)
     return unused;
 }
 
+/* In malloc most of the time, with a lock of its own or of others; and with a run and pages of the
+ * heap's, to be given back in the handler. */
+static void *allocate_on(void *unused)
+{
+    spun *own = NULL;
+
+    (void)unused;
+    while (tri__load_relaxed(&stop) == 0) {
+        void *blocks[200];
+
+        own = tri_new(spun);
+        for (size_t i = 0; i < 200; i++)
+            blocks[i] = malloc(i * 37 % 5000 + 1);
+        for (size_t i = 0; i < 200; i++)
+            free(blocks[i * 7 % 200]);
+    }
+    return own;
+}
+
 static void end_at_once(void *unused)
 {
     (void)unused;
 }
 
-START_TEST(beside_modules_and_handlers)
+enum { LIVES = 5 };
+
+static void fork_beside(void *(*const lives[LIVES])(void *))
 {
-    void *(*const lives[])(void *) = {collect_on, come_and_go, sleep_on, sleep_on, sleep_on};
-    enum { LIVES = sizeof lives / sizeof lives[0] };
     pthread_t threads[LIVES];
 
     start_quiet();
@@ -83,6 +103,22 @@ START_TEST(beside_modules_and_handlers)
             pthread_join(threads[i], NULL);
     tri_shutdown();
 }
+
+START_TEST(beside_modules_and_handlers)
+{
+    void *(*const lives[LIVES])(void *) = {collect_on, come_and_go, sleep_on, sleep_on, sleep_on};
+
+    fork_beside(lives);
+}
+END_TEST
+
+START_TEST(beside_threads_in_malloc)
+{
+    void *(*const lives[LIVES])(void *) = {collect_on, allocate_on, allocate_on, allocate_on,
+                                           allocate_on};
+
+    fork_beside(lives);
+}
 END_TEST
 
 int main(void)
@@ -93,6 +129,7 @@ int main(void)
     tcase_set_timeout(tcase, LIMIT_SECONDS + 10);
     tcase_add_checked_fixture(tcase, begin_limit, end_limit);
     tcase_add_test(tcase, beside_modules_and_handlers);
+    tcase_add_test(tcase, beside_threads_in_malloc);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

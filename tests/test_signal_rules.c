@@ -37,7 +37,7 @@ static size_t first_of(size_t at)
 {
     uintptr_t first;
 
-    tri__windows_begin_reading();
+    ck_assert(tri__windows_begin_reading());
     first = tri__window_around((uintptr_t)&code[at]);
     tri__windows_end_reading();
     return first == 0 ? 0 : first - (uintptr_t)code;

@@ -109,7 +109,7 @@ static bool is_inside(uintptr_t pc)
 {
     bool inside;
 
-    tri__windows_begin_reading();
+    ck_assert(tri__windows_begin_reading());
     inside = tri__window_around(pc) != 0;
     tri__windows_end_reading();
     return inside;

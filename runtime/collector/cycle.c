@@ -19,6 +19,7 @@
 #include "collector/verify.h"
 #include "collector/verify_layout.h"
 #include "heap/arena_quarantine.h"
+#include "heap/type_notes.h"
 #include "layout/type_retire.h"
 #include "mutator/attach.h"
 #include "mutator/roots.h"
@@ -183,6 +184,21 @@ static void scan_roots(void)
     tri__marker_leave(&marker);
 }
 
+/* With verification on: is there a pointer that nobody has told of? What it leads to is a candidate
+ * then, and the mark goes on, with buffers open still: so nothing is lost. */
+static bool finds_unshaded(void)
+{
+    size_t found;
+
+    if (TRI__LIKELY(!tri__verify_is_on()))
+        return false;
+    tri__marker_enter(&marker);
+    found = tri__verify_barriers(&marker);
+    tri__marker_drain(&marker);
+    tri__marker_leave(&marker);
+    return found != 0;
+}
+
 /* H3: queues are empty, so a grey object could only be in some buffer or on some stack; its owner's
  * answer brings it up, and the round fails. A thread gives its buffer away as part of the answer,
  * so no entry can move from a place that is looked at later to one that was looked at before. If no
@@ -205,7 +221,7 @@ static bool terminate(struct tri__cycle_report *report)
         report->flush = round;
     report->rounds++;
     overflow = take_flushed();
-    if (!overflow && tri__marked_objects() == before && tri__buffers_close())
+    if (!overflow && tri__marked_objects() == before && !finds_unshaded() && tri__buffers_close())
         return true;
     tri__assist_open();
     return false;
@@ -226,17 +242,6 @@ static void arm(struct tri__cycle_report *report)
     report->arm.ns += settled.ns;
 }
 
-/* What nobody had told of is marked now, and so not lost. */
-static void verify(void)
-{
-    tri__marker_enter(&marker);
-    tri__verify_barriers(&marker);
-    tri__marker_drain(&marker);
-    tri__marker_leave(&marker);
-    finish_work();
-    recover_overflow();
-}
-
 static void mark(struct tri__cycle_report *report)
 {
     uint64_t start = tri__os_now();
@@ -247,7 +252,8 @@ static void mark(struct tri__cycle_report *report)
     tri__buffers_set_bound((uint32_t)(tri__pace_live() / 100 / sizeof(struct tri__buffer)));
     if (!tri__fault(TRI__FAULT_SKIP_ARM))
         arm(report);
-    tri__retired_types_review();
+    if (TRI__LIKELY(!tri__types_are_noted()))
+        tri__retired_types_review();
     tri__pace_mark_begins();
     enter(TRI__STAGE_SCAN);
     handshake(TRI__REQUEST_SCAN, &report->scan);
@@ -259,8 +265,6 @@ static void mark(struct tri__cycle_report *report)
     do
         mark_until_quiet();
     while (!terminate(report));
-    if (TRI__UNLIKELY(tri__verify_is_on()))
-        verify();
     if (TRI__UNLIKELY(tri__verify_layout_is_on()))
         tri__verify_layouts();
     report->mark_ns = tri__os_now() - start;

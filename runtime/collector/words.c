@@ -33,6 +33,8 @@ static void visit_chunk(struct tri__arena_chunk *chunk, void *visitor)
 {
     size_t used;
 
+    if (tri__arena_used(chunk) == 0)
+        return; /* it may never have been one, and have no lock yet */
     pthread_mutex_lock(&chunk->scan_lock);
     used = tri__arena_used(chunk);
     for (size_t at = 0; at < used; at += TRI__ARENA_WINDOW)

@@ -7,13 +7,19 @@
 
 #include "heap/object.h"
 
-#define TRI__NOTE_UNIT 16u /* no two small objects with pointers are nearer to each other */
+#define TRI__NOTE_UNIT TRI_WORD /* no two objects with pointers are nearer to each other */
 
 extern const tri_type **tri__type_notes; /* NULL: nothing is noted; atomic entries */
 
 /* 0 or -ENOMEM. Before the first allocation; given back by tri__type_notes_release(). */
 int tri__type_notes_init(void);
 void tri__type_notes_release(void);
+
+/* Then no type may end before the heap does: objects of retired types are looked up here. */
+static inline bool tri__types_are_noted(void)
+{
+    return tri__type_notes != NULL;
+}
 
 static inline void tri__type_note(uintptr_t base, const tri_type *type)
 {

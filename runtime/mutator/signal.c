@@ -10,6 +10,8 @@
  *   - in a handler of the program's that has interrupted a window of assembler, that is set back,
  *     too: the context to which the handler will return lies on the stack [inv.window.nested];
  *   - after tri_bulk_barrier_pre_write(), until the next safepoint [inv.window.held];
+ *   - while a fork is under way, which waits for malloc's locks with ours in hand, and the thread
+ *     may have been interrupted in malloc: the collector tries again [inv.fork.locks];
  *   - on a stack that is not the thread's (the alternate one, or between tri_stack_switch() and the
  *     switch): the collector tries again.
  * Async-signal-safe: no lock that a thread may hold when it is interrupted outside the library, no
@@ -173,9 +175,10 @@ static void answer_or_put_off(struct tri__mutator *self, const struct call *call
     if (tri__load_relaxed(&self->state) != TRI__RUNNING || is_held(self))
         return;
     tri__window_open();
-    tri__windows_begin_reading();
-    answer_at(self, call);
-    tri__windows_end_reading();
+    if (tri__windows_begin_reading()) {
+        answer_at(self, call);
+        tri__windows_end_reading();
+    }
     tri__window_close();
 }
 

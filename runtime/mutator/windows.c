@@ -34,14 +34,19 @@ static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t readers; /* atomic: handlers that may hold a module */
 static bool unknown;     /* atomic: some windows could not be noted */
 static bool exiting;     /* atomic */
+static bool forking;     /* atomic: a fork has locks that a handler might wait for, or is about to */
 
 /* ---- reading ---- */
 
 /* seqcst, as is the unlinking: a reader that is not counted yet when the remover looks finds the
- * module gone. */
-void tri__windows_begin_reading(void)
+ * module gone. The same with a fork, which looks after it has said that it is one. */
+bool tri__windows_begin_reading(void)
 {
     tri__fetch_add_seqcst(&readers, 1);
+    if (TRI__LIKELY(!tri__load_seqcst(&forking)))
+        return true;
+    tri__windows_end_reading();
+    return false;
 }
 
 void tri__windows_end_reading(void)
@@ -122,9 +127,10 @@ static struct module **find_locked(const struct tri__window *start)
     return at;
 }
 
+/* seqcst: after what it was told of. acq <- rel in tri__windows_end_reading() */
 static void await_readers(void)
 {
-    while (tri__load_acquire(&readers) != 0) /* acq <- rel in tri__windows_end_reading() */
+    while (tri__load_seqcst(&readers) != 0)
         tri__os_yield();
 }
 
@@ -184,11 +190,14 @@ void tri__windows_remove(const struct tri__window *start)
 void tri__windows_before_fork(void)
 {
     pthread_mutex_lock(&windows_lock);
+    tri__store_seqcst(&forking, true);
+    await_readers();
 }
 
 void tri__windows_after_fork(bool child)
 {
     if (child)
         tri__store_relaxed(&readers, 0);
+    tri__store_relaxed(&forking, false); /* late is as good: a handler that is put off is called again */
     pthread_mutex_unlock(&windows_lock);
 }

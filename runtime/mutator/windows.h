@@ -12,8 +12,10 @@
 /* The program begins to use the library. 0 or -ENOMEM. */
 int tri__windows_init(void);
 
-/* Around all looks of one handler: meanwhile nothing that it may find is unmapped. */
-void tri__windows_begin_reading(void);
+/* Around all looks of one handler, and its answer: meanwhile nothing that it may find is unmapped, and
+ * no fork takes the locks that it may wait for. false: one has, so the handler must not answer; it
+ * may have interrupted malloc, whose locks the fork waits for [inv.fork.locks]. */
+bool tri__windows_begin_reading(void);
 void tri__windows_end_reading(void);
 
 /* The first instruction of the window that the thread is inside of at `pc`: behind the first, and
@@ -23,7 +25,8 @@ uintptr_t tri__window_around(uintptr_t pc);
 /* false: there was no memory for some window, so nobody must be asked by a signal. */
 bool tri__windows_are_known(void);
 
-/* Around a fork. In the child nobody is reading. */
+/* Around a fork: returns when no handler is reading; none will before it is over. In the child nobody
+ * is. */
 void tri__windows_before_fork(void);
 void tri__windows_after_fork(bool child);
 
