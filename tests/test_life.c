@@ -267,6 +267,69 @@ START_TEST(the_last_round_is_too_late)
 }
 END_TEST
 
+/* Uses the heap in the last round that there is, and in no other. */
+static void destroy_once(void *value)
+{
+    if (++late_rounds == PTHREAD_DESTRUCTOR_ITERATIONS)
+        use_in_destructor();
+    else
+        pthread_setspecific(late, value);
+}
+
+static void use_once_too_late(uintptr_t way, int signal)
+{
+    tri_config config = TRI_CONFIG_INIT;
+    pthread_t thread;
+
+    config.signal = signal;
+    config.stall_ms = 200;
+    if (tri_init(&config) != 0)
+        abort();
+    make_key(&late, destroy_once);
+    if (pthread_create(&thread, NULL, end_with_destructors, (void *)(LATE_KEY | way)) == 0)
+        join(thread, NULL);
+    tri_collect();
+}
+
+static void use_again_too_late(void)
+{
+    use_once_too_late(USES, 0);
+}
+
+static void detach_and_use_too_late(void)
+{
+    use_once_too_late(USES | DETACHES, 0);
+}
+
+static void use_first_too_late(void)
+{
+    use_once_too_late(0, 0);
+}
+
+static void use_first_too_late_without_a_signal(void)
+{
+    use_once_too_late(0, -1);
+}
+
+static const struct {
+    void (*act)(void);
+    const char *message;
+} too_late[] = {
+    {use_again_too_late, "in the last of 4 rounds, when the thread had been detached for good"},
+    {detach_and_use_too_late, "in the last of 4 rounds, when the thread had been detached for good"},
+    {use_first_too_late, "has ended while it was attached"},
+    {use_first_too_late_without_a_signal, "has ended while it was attached"},
+};
+
+START_TEST(nobody_detaches_after_the_last_round)
+{
+    struct captured captured = capture_child(too_late[_i].act);
+
+    ck_assert_msg(captured_aborted(&captured), "%d: %s", _i, captured.text);
+    ck_assert_msg(strstr(captured.text, too_late[_i].message) != NULL, "%d: %s", _i, captured.text);
+}
+END_TEST
+
 /* ---- cancellation ---- */
 
 static void *store_on(void *number)
@@ -626,9 +689,12 @@ static int main_of_tests(int argc, char **argv)
 #ifdef TRI__TSAN /* takes its own leave of a thread in the last rounds */
     tcase_add_loop_test(tests, destructors_use_the_heap, 1, 2);
     (void)the_last_round_is_too_late;
+    (void)nobody_detaches_after_the_last_round;
 #else
     tcase_add_loop_test(tests, destructors_use_the_heap, 1, PTHREAD_DESTRUCTOR_ITERATIONS);
     tcase_add_test(tests, the_last_round_is_too_late);
+    tcase_add_loop_test(tests, nobody_detaches_after_the_last_round, 0,
+                        sizeof too_late / sizeof too_late[0]);
 #endif
     tcase_add_test(tests, cancelled_threads);
     tcase_add_test(tests, threads_that_exit_in_blocks);

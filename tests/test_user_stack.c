@@ -378,12 +378,21 @@ static void end_on_a_coroutine(void)
     coroutine_resume(coroutine_new(detach_there, NULL));
 }
 
+static void switch_to_an_array(void)
+{
+    char memory[16384];
+
+    start_quiet();
+    tri_stack_switch(tri_stack_register(memory, sizeof memory));
+}
+
 static const struct {
     void (*act)(void);
     const char *message;
 } rules[] = {
     {unregister_the_current, "tri_stack_unregister() of a stack that a thread is on"},
     {use_after_unregister, "tri_stack_switch() of a stack that is not registered"},
+    {switch_to_an_array, "between two stacks that overlap"},
     {end_on_a_coroutine, "go back to its own first"},
 };
 

@@ -174,7 +174,7 @@ static const struct {
     {running_without_a_signal, {NAMED, "state R", "other threads do not", MAY_BE_RUNNING}},
     {with_the_signal_blocked, {NAMED, "it blocks signal 23", "state S", "test_watchdog+0x"}},
     {with_the_handler_replaced, {NAMED, "its handler was replaced", "state R", MAY_BE_RUNNING}},
-    {held, {NAMED, "tri_bulk_barrier_pre_write()", "when a signal came last", "at "}},
+    {held, {NAMED, "tri_bulk_barrier_pre_write()", "when a signal came last", "test_watchdog+0x"}},
     {with_locks, {NAMED, "it sleeps in system call", "libc.so", "test_watchdog+0x"}},
     {by_the_environment, {NAMED, "has not answered H1 for 0.1", "tri_safepoint", "state S"}},
 };

@@ -96,6 +96,10 @@ static struct {
     bool before_store;    /* it had answered while the old value was still there */
 } trace;
 
+/* When the signal comes: at the instruction that was trapped, when the trap's handler has returned; or
+ * within that; or within another one that has interrupted that. */
+static enum { AT_THE_INSTRUCTION, IN_A_HANDLER, IN_TWO_HANDLERS } where;
+
 static uint32_t turn;               /* atomic: 1: the other thread shall ask; 2: end */
 static uint32_t done;               /* atomic: handshakes that are over */
 static enum tri__request requested; /* handed over by `turn` */
@@ -115,6 +119,18 @@ static bool is_inside(uintptr_t pc)
     return inside;
 }
 
+static void interrupt_myself(int number)
+{
+    ck_assert_int_eq(tri__os_signal_thread(tri__os_tid(), number), 0);
+}
+
+/* The second handler, on an alternate stack that lies above the first one's. */
+static void on_visit(int number)
+{
+    (void)number;
+    interrupt_myself(SIGURG);
+}
+
 static void ask_here(uintptr_t pc)
 {
     uint32_t before = tri__load_acquire(&done);
@@ -125,7 +141,7 @@ static void ask_here(uintptr_t pc)
     tri__store_release(&turn, 1); /* rel -> acq in ask_when_told() */
     while (!is_asked() && tri__load_acquire(&done) == before) /* it may be answered already */
         tri__os_sleep(1);
-    ck_assert_int_eq(tri__os_signal_thread(tri__os_tid(), SIGURG), 0);
+    interrupt_myself(where == IN_TWO_HANDLERS ? SIGUSR1 : SIGURG);
     trace.in_handler = !is_asked();
 }
 
@@ -156,14 +172,17 @@ static void on_trap(int number, siginfo_t *info, void *argument)
     trace.step++;
 }
 
-static void catch_traps(bool nested)
+static void catch_traps(void)
 {
     struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+    struct sigaction visit = {.sa_handler = on_visit, .sa_flags = SA_ONSTACK};
 
     sigemptyset(&action.sa_mask);
-    if (!nested) /* it comes when the handler returns, at the instruction that was trapped */
+    sigemptyset(&visit.sa_mask);
+    if (where == AT_THE_INSTRUCTION)
         sigaddset(&action.sa_mask, SIGURG);
     ck_assert_int_eq(sigaction(SIGTRAP, &action, NULL), 0);
+    ck_assert_int_eq(sigaction(SIGUSR1, &visit, NULL), 0);
 }
 
 /* Below the red zone of the function this becomes a part of. */
@@ -215,11 +234,11 @@ static void *ask_when_told(void *unused)
 
 static pthread_t asker;
 
-static void start(bool nested)
+static void start(void)
 {
     start_quiet();
     tri__store_relaxed(&turn, 0);
-    catch_traps(nested);
+    catch_traps();
     ck_assert_int_eq(pthread_create(&asker, NULL, ask_when_told, NULL), 0);
 }
 
@@ -356,7 +375,7 @@ START_TEST(each_instruction_answers)
     const struct operation *operation = &operations[_i / REQUESTS];
     struct answers inside;
 
-    start(false);
+    start();
     requested = requests[_i % REQUESTS];
     inside = run_all(operation);
     if (requested == TRI__REQUEST_ARM || !operation->stores) /* the slow half is no such window */
@@ -371,12 +390,31 @@ START_TEST(each_instruction_answers_in_a_handler)
     const struct operation *operation = &operations[_i / REQUESTS];
     struct answers inside;
 
-    start(true);
+    where = IN_A_HANDLER;
+    start();
     requested = requests[_i % REQUESTS];
     inside = run_all(operation);
     if (requested == TRI__REQUEST_ARM || !operation->stores)
         ck_assert_uint_ge(inside.in_handler, operation->inside);
     stop();
+}
+END_TEST
+
+/* The context of the first handler lies below that of the second, which runs on an array in a frame
+ * above both. */
+START_TEST(each_instruction_answers_in_two_handlers)
+{
+    _Alignas(64) char local[64 << 10];
+    stack_t alternate = {.ss_sp = local, .ss_size = sizeof local}, before;
+    const struct operation *operation = &operations[_i];
+
+    where = IN_TWO_HANDLERS;
+    ck_assert_int_eq(sigaltstack(&alternate, &before), 0);
+    start();
+    requested = TRI__REQUEST_ARM;
+    ck_assert_uint_ge(run_all(operation).in_handler, operation->inside);
+    stop();
+    ck_assert_int_eq(sigaltstack(&before, NULL), 0);
 }
 END_TEST
 
@@ -396,7 +434,7 @@ __attribute__((noinline)) static void be_asked_in_a_hole(void)
 /* A handler that has returned leaves the address on the stack that it had interrupted. */
 START_TEST(what_a_handler_has_left_behind_holds_nobody)
 {
-    start(false);
+    start();
     requested = TRI__REQUEST_ARM;
     old_value = tri_new(node);
     new_value = tri_new(node);
@@ -419,6 +457,7 @@ int main(void)
     suite_add_tcase(suite, steps);
     tcase_set_timeout(nested, 60);
     tcase_add_loop_test(nested, each_instruction_answers_in_a_handler, 0, OPERATIONS * REQUESTS);
+    tcase_add_loop_test(nested, each_instruction_answers_in_two_handlers, 0, OPERATIONS);
     tcase_add_test(nested, what_a_handler_has_left_behind_holds_nobody);
     suite_add_tcase(suite, nested);
     return run_suite(suite);

@@ -67,9 +67,10 @@ TRI_API void tri_stack_unregister(tri_stack *stack);
 
 /* The calling thread leaves the stack it is on, which keeps what is on it now, and goes to `stack`;
  * NULL is the thread's own. To be called on the stack that is left, right before the stack pointer
- * changes; until then the heap must not be used, and the thread answers no signal. Waits only if the collector is looking at `stack`
- * at this moment; scans it if it has not been scanned in a running mark. Before a thread ends it
- * must be back on its own stack. */
+ * changes; until then the heap must not be used, and the thread answers no signal. Waits only if the
+ * collector is looking at `stack` at this moment; scans it if it has not been scanned in a running
+ * mark. Before a thread ends it must be back on its own stack. Neither of the two stacks may be a
+ * part of the other, like an array on it (fatal). */
 TRI_API void tri_stack_switch(tri_stack *stack);
 
 /* A block that may sleep as long as it likes:

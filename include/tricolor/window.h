@@ -9,8 +9,9 @@
  *     last instruction is the store, and until that is done it may begin again: the handler sets
  *     the thread back to the beginning, and answers. So a window costs nothing. See: restartable
  *     atomic sequences, Bershad et al., ASPLOS 1992.
- *   - Elsewhere, and under sanitizers, which have to see each access, a window is plain C between
- *     two changes of a counter (window_counted.h); the answer is given when it closes.
+ *   - Elsewhere, with compilers older than gcc 11 or clang 11, and under sanitizers, which have to see
+ *     each access, a window is plain C between two changes of a counter (window_counted.h); the
+ *     answer is given when it closes.
  * Signal handlers of the program may interrupt a window, too, and be interrupted in turn: the
  * library looks for that on the stack, and sets them back, or tries again later. */
 #ifndef TRICOLOR_WINDOW_H
@@ -75,6 +76,8 @@ TRI_END_DECLS
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
     TRI__HAS_FEATURE(address_sanitizer) || TRI__HAS_FEATURE(thread_sanitizer) ||                   \
     TRI__HAS_FEATURE(memory_sanitizer)
+#define TRI__WINDOWS_COUNTED
+#elif defined(__clang__) ? __clang_major__ < 11 : __GNUC__ < 11 /* no asm goto with outputs */
 #define TRI__WINDOWS_COUNTED
 #elif defined(__x86_64__)
 #define TRI__WINDOWS_X86_64

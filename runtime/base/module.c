@@ -67,7 +67,7 @@ int tri__module_pin(const void *address)
         return 0;
     if (reopen(map))
         return 0;
-    tri__warn("%s cannot be kept loaded, though types of it are in use; it must not be closed",
+    tri__warn("%s cannot be kept loaded, though the heap uses it; it must not be closed",
               map->l_name);
     return -EBUSY;
 }

@@ -207,6 +207,10 @@ void tri__os_ask_for_short_slice(void)
     (void)syscall(SYS_sched_setattr, 0, &now, 0);
 }
 
+/* libc says of an unlimited stack of the main thread that it reaches down to the next mapping. That may
+ * be most of the address space, in which there will be other mappings. */
+#define STACK_BYTES_MAX ((size_t)64 << 30)
+
 int tri__os_stack_bounds(uintptr_t *low, uintptr_t *high)
 {
     pthread_attr_t attributes;
@@ -219,8 +223,8 @@ int tri__os_stack_bounds(uintptr_t *low, uintptr_t *high)
     int destroyed = pthread_attr_destroy(&attributes);
     if (status != 0 || destroyed != 0)
         return status != 0 ? -status : -destroyed;
-    *low = (uintptr_t)start;
     *high = (uintptr_t)start + bytes;
+    *low = bytes <= STACK_BYTES_MAX ? (uintptr_t)start : *high - STACK_BYTES_MAX;
     return 0;
 }
 

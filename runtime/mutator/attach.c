@@ -16,12 +16,11 @@
 #include "base/entry.h"
 #include "base/fatal.h"
 #include "base/os.h"
+#include "mutator/exit.h"
 #include "mutator/handshake.h"
-#include "mutator/roots.h"
 #include "mutator/stack.h"
 #include "mutator/thread_end.h"
 #include "mutator/user_stack.h"
-#include "mutator/windows.h"
 
 _Static_assert(offsetof(struct tri__mutator, writer) == 0, "tri__self is cast to its floor's view");
 _Static_assert(offsetof(struct tri__writer, cache) == 0, "tri__self is cast to its floor's view");
@@ -44,23 +43,22 @@ static struct tri__mutator *dead;     /* [registry_lock] threads that a fork lef
 static __thread int rounds_left = PTHREAD_DESTRUCTOR_ITERATIONS; /* of destructors, at its end */
 static __thread bool forbidden;       /* this thread is the collector's */
 
-/* In each round in which the thread is attached when the key's turn comes. Destructors of later keys
- * may attach it again, and the next round detaches it; after the last one nobody would. */
+/* In each round, once the thread has been attached. Destructors of later keys may attach it again,
+ * and the next round detaches it; after the last one nobody would. */
 static void leave_at_exit(void *unused)
 {
     TRI__IN_RUNTIME;
 
     (void)unused;
-    rounds_left--;
     tri__mutator_leave();
+    if (--rounds_left != 0)
+        pthread_setspecific(leave_key, &leave_key); /* cannot fail: it had a value */
 }
 
 int tri__mutators_init(void)
 {
-    int error = tri__roots_init();
+    int error = tri__exit_init();
 
-    if (error == 0)
-        error = tri__windows_init();
     if (error != 0)
         return error;
     error = pthread_key_create(&leave_key, leave_at_exit);
@@ -126,7 +124,7 @@ static int attach(void)
                    PTHREAD_DESTRUCTOR_ITERATIONS);
     tri__thread_end_watch_attached();
     mutator = mutator_new();
-    error = mutator == NULL ? -ENOMEM : -pthread_setspecific(leave_key, mutator);
+    error = mutator == NULL ? -ENOMEM : -pthread_setspecific(leave_key, &leave_key);
 
     if (error == 0)
         error = join(mutator);
@@ -140,10 +138,8 @@ static int attach(void)
             tri__stack_scan_own(mutator);
         return 0;
     }
-    if (mutator != NULL) {
-        pthread_setspecific(leave_key, NULL);
+    if (mutator != NULL)
         tri__os_unmap(mutator, sizeof *mutator);
-    }
     return error;
 }
 
@@ -206,7 +202,6 @@ void tri__mutator_leave(void)
     tri__registry_remove_locked(self);
     tri__registry_unlock();
     tri__self = &tri__unattached;
-    pthread_setspecific(leave_key, NULL);
     tri__rcu_call(&self->rcu, mutator_free);
 }
 

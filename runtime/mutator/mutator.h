@@ -89,6 +89,7 @@ struct tri__mutator {
     bool signalled;             /* a signal is on its way, or lost; reset with each request */
     uint64_t latency;           /* how long that answer took to come */
     uintptr_t refused_at;       /* where a signal came last that could not be answered; or 0 */
+    uintptr_t refused_stack;    /* the stack pointer there */
 
     /* atomic */
     struct tri__histogram delays[TRI_DELAY_CAUSES]; /* one writer: the thread itself */

@@ -19,6 +19,7 @@
 #include "base/rcu_shim.h"
 #include "heap/heap.h"
 #include "mutator/attach.h"
+#include "mutator/exit.h"
 #include "mutator/handshake.h"
 
 struct root {
@@ -37,7 +38,6 @@ struct table {
 static struct table nothing;
 static struct table *table = &nothing; /* atomic: release in replace_locked(), acquire in readers */
 static pthread_mutex_t roots_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool exiting; /* atomic: exit() has begun */
 
 static void free_table(struct tri__rcu_head *head)
 {
@@ -235,6 +235,7 @@ void tri__module_add(void *start, void *stop)
     tri__blocking_resume(interrupted);
     if (error == -ENOMEM)
         tri__fatal("no memory to register the TRI_ROOT variables of a module");
+    tri__exit_note_entry(start);
 }
 
 /* With the thread's barrier as it has to be for that: removing is overwriting [inv.roots.change]. */
@@ -258,24 +259,21 @@ void tri__module_remove(void *start)
     TRI__IN_RUNTIME;
     /* Every file of the module asks; the first one does it. While the process ends other
      * threads may still need them. */
-    if (!tri__load_relaxed(&exiting) && remove_module((uintptr_t)start) == 0)
+    if (!tri__exit_has_begun() && remove_module((uintptr_t)start) == 0)
         TRI_BLOCKING
             tri__rcu_synchronize(); /* a marker may be reading the variables by the old table */
 }
 
-static void note_exit(void)
+const void *tri__roots_next_module(const void *address)
 {
-    tri__store_relaxed(&exiting, true);
-}
+    const struct root *found = NULL;
 
-int tri__roots_init(void)
-{
-    static bool done;
-
-    if (!done && atexit(note_exit) != 0)
-        return -ENOMEM;
-    done = true;
-    return 0;
+    pthread_mutex_lock(&roots_lock);
+    for (size_t i = 0; i < table->count && found == NULL; i++)
+        if (table->roots[i].module && table->roots[i].base > (uintptr_t)address)
+            found = &table->roots[i];
+    pthread_mutex_unlock(&roots_lock);
+    return found != NULL ? (const void *)found->base : NULL;
 }
 
 void tri__roots_scan(tri__buffer_take *take, void *argument)

@@ -25,8 +25,8 @@ bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found)
 /* All pointer words of the range that holds `address`, and where it begins. false: none does. */
 bool tri__root_pointers_around(uintptr_t address, uintptr_t *base, struct tri__type_pointers *it);
 
-/* 0 or -ENOMEM. May be called again after a release. */
-int tri__roots_init(void);
+/* The TRI_ROOT variables of a module behind `address`, the lowest of those there are; NULL: none. */
+const void *tri__roots_next_module(const void *address);
 
 /* At shutdown: registered ranges and handles are forgotten; TRI_ROOT
  * variables stay, and are cleared. */

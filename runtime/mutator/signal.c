@@ -20,6 +20,8 @@
 #include "mutator/signal.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -75,30 +77,47 @@ static bool has_interrupted_window(const struct call *call, uintptr_t low, uintp
 }
 
 /* `at`: where a handler that has not returned, or one that has, has its return address. What is left
- * of one that has returned lies in no variable that has a value, so it may be changed as well. */
-static void set_back_at(struct tri__mutator *self, uintptr_t at)
+ * of one that has returned lies in no variable that has a value, so it may be changed as well.
+ * Returns the stack pointer of what it has interrupted. */
+static uintptr_t set_back_at(uintptr_t at)
 {
     uintptr_t first = tri__window_around(tri__stack_word(at + TRI__SAVED_PC));
-    uintptr_t pointer = tri__stack_word(at + TRI__SAVED_STACK);
 
     if (first != 0)
         tri__stack_change(at + TRI__SAVED_PC, first);
-    /* The handler runs on an alternate stack that is itself a part of this one. */
-    if (pointer >= self->stack_end && pointer < self->interrupted.pointer)
-        self->interrupted.pointer = pointer;
+    return tri__stack_word(at + TRI__SAVED_STACK);
 }
 
-/* A handler that is just about to return has left its return address right below the stack
- * pointer. */
-static void set_back_others(struct tri__mutator *self, const struct call *call, uintptr_t pointer)
+/* Returns the lowest place of the thread's stack that has been in use; `low` if that is it. */
+static uintptr_t set_back_between(const struct tri__mutator *self, const struct call *call,
+                                  uintptr_t low, uintptr_t high)
 {
-    uintptr_t at = pointer > self->stack_end ? pointer - TRI_WORD : pointer;
-    uintptr_t last = self->stack_high - TRI__SAVED_BYTES;
+    uintptr_t at = low, lowest = low;
 
-    while ((at = tri__stack_find(at, last, call->trampoline)) != 0) {
-        set_back_at(self, at);
+    while ((at = tri__stack_find(at, high, call->trampoline)) != 0) {
+        uintptr_t pointer = set_back_at(at);
+
+        if (pointer >= self->stack_end && pointer < lowest)
+            lowest = pointer;
         at += TRI_WORD;
     }
+    return lowest;
+}
+
+/* A handler that is just about to return has left its return address right below the stack pointer.
+ * One that runs on an alternate stack that is itself a part of this one has interrupted something
+ * further down; that may have been another handler. */
+static void set_back_others(struct tri__mutator *self, const struct call *call, uintptr_t pointer)
+{
+    uintptr_t low = pointer > self->stack_end ? pointer - TRI_WORD : pointer;
+    uintptr_t high = self->stack_high - TRI__SAVED_BYTES, lowest;
+
+    while ((lowest = set_back_between(self, call, low, high)) < low) {
+        high = low;
+        low = lowest;
+    }
+    if (low < self->interrupted.pointer)
+        self->interrupted.pointer = low;
 }
 
 /* ---- our own ---- */
@@ -210,6 +229,7 @@ static void handle(int number, siginfo_t *info, void *context)
     if (self != NULL)
         tri__store_relaxed(&self->signalled, false);
     if (self != NULL && is_asked(self)) {
+        tri__store_relaxed(&self->refused_stack, tri__context_stack(context));
         tri__store_relaxed(&self->refused_at, tri__context_pc(context)); /* unless it answers */
         answer_or_put_off(self, &call);
     }
@@ -300,7 +320,20 @@ void tri__signal_send(struct tri__mutator *mutator)
     if (tri__load_relaxed(&mutator->signalled))
         return;
     tri__store_relaxed(&mutator->signalled, true);
-    /* A thread that has ended meanwhile has left the registry, and nobody waits for it. */
-    if (tri__os_signal_thread(mutator->tid, signal_number) != 0)
-        tri__store_relaxed(&mutator->signalled, false);
+    if (tri__os_signal_thread(mutator->tid, signal_number) == 0)
+        return;
+    tri__store_relaxed(&mutator->signalled, false);
+    tri__signal_check_alive(mutator);
+}
+
+/* Who leaves takes the request back first, and nobody waits for it any more [inv.thread.ended]. */
+void tri__signal_check_alive(const struct tri__mutator *mutator)
+{
+    if (tri__os_signal_thread(mutator->tid, 0) == -ESRCH && is_asked(mutator) &&
+        tri__load_relaxed(&mutator->state) == TRI__RUNNING)
+        tri__fatal("thread %" PRIu32 " has ended while it was attached: a destructor of "
+                   "thread-specific data used the heap in the last of %d rounds, when nothing "
+                   "detaches a thread any more; use it in earlier rounds, or call "
+                   "tri_thread_detach() at the end of the destructor",
+                   mutator->tid, PTHREAD_DESTRUCTOR_ITERATIONS);
 }

@@ -142,6 +142,15 @@ static uint32_t colour_of(const struct tri__mutator *self)
     return black ? tri__load_relaxed(&mark_number) : 0;
 }
 
+/* On the inner one nobody could tell which of the two a thread is on. */
+static void check_apart(const tri_stack *from, const tri_stack *to)
+{
+    if (from->low < to->high && to->low < from->high)
+        tri__fatal("tri_stack_switch() between two stacks that overlap: %p..%p and %p..%p; give each "
+                   "memory of its own (mmap, malloc), not a part of another stack",
+                   (void *)from->low, (void *)from->high, (void *)to->low, (void *)to->high);
+}
+
 __attribute__((noinline)) void tri_stack_switch(tri_stack *stack)
 {
     TRI__IN_RUNTIME;
@@ -151,6 +160,7 @@ __attribute__((noinline)) void tri_stack_switch(tri_stack *stack)
     if (from == to)
         return;
     enter(to, "tri_stack_switch");
+    check_apart(from, to);
     shade_entered(self, to);
     from->scanned = colour_of(self);
     tri__registers_read(from->registers.saved);

@@ -77,7 +77,7 @@ uint64_t tri__watchdog_first(uint64_t start)
 
 struct silent {
     uint32_t tid, request;
-    uintptr_t refused_at;
+    uintptr_t refused_at, refused_stack;
 };
 
 struct collected {
@@ -92,9 +92,11 @@ static void collect_silent(struct tri__mutator *mutator, void *argument)
 
     if ((request & TRI__REQUEST_ASKED) == 0)
         return;
+    tri__signal_check_alive(mutator);
     if (collected->count < THREADS_MAX)
         collected->threads[collected->count] =
-            (struct silent){mutator->tid, request, tri__load_relaxed(&mutator->refused_at)};
+            (struct silent){mutator->tid, request, tri__load_relaxed(&mutator->refused_at),
+                            tri__load_relaxed(&mutator->refused_stack)};
     collected->count++;
 }
 
@@ -148,9 +150,11 @@ static unsigned say_words(const uintptr_t *words, unsigned count, unsigned room)
 /* Above the frames lies what the C library keeps of the thread, or the program's arguments. */
 static void say_stack(uintptr_t pointer)
 {
-    uintptr_t words[CHUNK_WORDS], high = pointer + WORDS_MAX * sizeof words[0];
+    uintptr_t words[CHUNK_WORDS], high;
     unsigned said = 0;
 
+    pointer &= ~(uintptr_t)(sizeof words[0] - 1);
+    high = pointer + WORDS_MAX * sizeof words[0];
     for (; pointer < high && said < FRAMES_MAX; pointer += sizeof words) {
         if (!tri__try_read(words, (const void *)pointer, sizeof words))
             return;
@@ -178,23 +182,33 @@ static bool read_syscall(uint32_t tid, long *number, uintptr_t *pointer, uintptr
     return true;
 }
 
+static void say_refused(const struct silent *thread, bool runs)
+{
+    if (thread->refused_at == 0)
+        return;
+    say("  when a signal came last, and could not be answered, it was");
+    say_where("at ", thread->refused_at);
+    if (!runs)
+        return;
+    say("  what lies in code of the stack it had, callers and leftovers:");
+    say_stack(thread->refused_stack);
+}
+
 static void say_place(const struct silent *thread)
 {
     uintptr_t pointer, pc;
     long number;
+    bool sleeps = read_syscall(thread->tid, &number, &pointer, &pc);
 
-    if (read_syscall(thread->tid, &number, &pointer, &pc)) {
+    if (sleeps) {
         say("  it sleeps in system call %ld; what lies in code of its stack, callers and leftovers:",
             number);
         say_where("at ", pc);
-        say_stack(pointer & ~(uintptr_t)(sizeof pc - 1));
+        say_stack(pointer);
     } else {
         say("  it runs; a debugger shows where");
     }
-    if (thread->refused_at != 0) {
-        say("  when a signal came last, and could not be answered, it was");
-        say_where("at ", thread->refused_at);
-    }
+    say_refused(thread, !sleeps);
 }
 
 /* ---- why ---- */

@@ -7,7 +7,6 @@
 #define TRI_IMPLEMENTATION
 #include "mutator/windows.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -16,6 +15,7 @@
 #include "base/atomic.h"
 #include "base/entry.h"
 #include "base/os.h"
+#include "mutator/exit.h"
 
 struct row {
     uintptr_t first, behind;
@@ -33,7 +33,6 @@ static struct module *modules; /* atomic, like next */
 static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t readers; /* atomic: handlers that may hold a module */
 static bool unknown;     /* atomic: some windows could not be noted */
-static bool exiting;     /* atomic */
 static bool forking;     /* atomic: a fork has locks that a handler might wait for, or is about to */
 
 /* ---- reading ---- */
@@ -149,22 +148,19 @@ void tri__windows_add(const struct tri__window *start, const struct tri__window 
             tri__store_relaxed(&unknown, true);
     }
     pthread_mutex_unlock(&windows_lock);
+    tri__exit_note_entry(start);
 }
 
-/* While the process ends its other threads run on: their windows have to stay known. */
-static void note_exit(void)
+const void *tri__windows_next_module(const void *address)
 {
-    tri__store_relaxed(&exiting, true);
-}
+    uintptr_t found = UINTPTR_MAX;
 
-int tri__windows_init(void)
-{
-    static bool done;
-
-    if (!done && atexit(note_exit) != 0)
-        return -ENOMEM;
-    done = true;
-    return 0;
+    pthread_mutex_lock(&windows_lock);
+    for (const struct module *at = modules; at != NULL; at = at->next)
+        if ((uintptr_t)at->start > (uintptr_t)address && (uintptr_t)at->start < found)
+            found = (uintptr_t)at->start;
+    pthread_mutex_unlock(&windows_lock);
+    return found != UINTPTR_MAX ? (const void *)found : NULL;
 }
 
 void tri__windows_remove(const struct tri__window *start)
@@ -172,8 +168,8 @@ void tri__windows_remove(const struct tri__window *start)
     TRI__IN_RUNTIME;
     struct module **at, *module;
 
-    if (tri__load_relaxed(&exiting))
-        return;
+    if (tri__exit_has_begun())
+        return; /* the other threads run on: their windows have to stay known */
     pthread_mutex_lock(&windows_lock);
     at = find_locked(start);
     module = *at;

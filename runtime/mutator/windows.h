@@ -9,9 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The program begins to use the library. 0 or -ENOMEM. */
-int tri__windows_init(void);
-
 /* Around all looks of one handler, and its answer: meanwhile nothing that it may find is unmapped, and
  * no fork takes the locks that it may wait for. false: one has, so the handler must not answer; it
  * may have interrupted malloc, whose locks the fork waits for [inv.fork.locks]. */
@@ -24,6 +21,9 @@ uintptr_t tri__window_around(uintptr_t pc);
 
 /* false: there was no memory for some window, so nobody must be asked by a signal. */
 bool tri__windows_are_known(void);
+
+/* The table of a module's windows behind `address`, the lowest of those there are; NULL: none. */
+const void *tri__windows_next_module(const void *address);
 
 /* Around a fork: returns when no handler is reading; none will before it is over. In the child nobody
  * is. */

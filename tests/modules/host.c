@@ -334,6 +334,40 @@ static void constructors_wait(void)
     CHECK(!is_loaded("./waiting.so") && is_loaded("./types.so"));
 }
 
+/* ---- the end of the process ---- */
+
+static struct opened open_at_exit; /* while it lasts; handle NULL: none */
+
+/* Of exit(): nothing may run it again. */
+static void must_be(bool so, const char *what)
+{
+    if (so)
+        return;
+    fprintf(stderr, "not so, in exit(): %s\n", what);
+    _exit(1);
+}
+
+/* Comes after what the library does at exit: it was registered before. */
+static void close_at_exit(void)
+{
+    if (open_at_exit.handle == NULL)
+        return;
+    must_be(dlclose(open_at_exit.handle) == 0 && is_loaded("./roots.so"), "it stays");
+    collect(2);
+    must_be(open_at_exit.module->check(NULL, 9), "its roots are roots");
+    open_at_exit = open_module("./copy.so", RTLD_LOCAL);
+    must_be(dlclose(open_at_exit.handle) == 0 && is_loaded("./copy.so"), "what comes later stays");
+    collect(2);
+}
+
+/* Cycles go on while the process ends, and know the variables and windows of what is closed then. */
+static void closed_at_exit(void)
+{
+    open_at_exit = open_module("./roots.so", RTLD_LOCAL);
+    start_others();
+    exit(0);
+}
+
 /* ---- several modules ---- */
 
 static void two_copies(int mode)
@@ -393,6 +427,7 @@ static const struct {
     {"roots_churn", roots_churn},
     {"types_churn", types_churn},
     {"constructors_wait", constructors_wait},
+    {"closed_at_exit", closed_at_exit},
     {"copies_apart", copies_apart},
     {"copies_together", copies_together},
     {"type_of_another", type_of_another},
@@ -411,7 +446,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < CASES; i++) {
         if (strcmp(cases[i].name, argv[2]) != 0)
             continue;
-        CHECK(tri_init(NULL) == 0);
+        CHECK(atexit(close_at_exit) == 0 && tri_init(NULL) == 0);
         cases[i].run();
         tri_shutdown();
         return 0;
