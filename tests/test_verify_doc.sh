@@ -41,6 +41,11 @@ fails()
     exit 1
 }
 
+# A cycle takes a hundred times as long there, and what is right stays so.
+if [ -n "$TRI_SANITIZERS" ]; then
+    sed -i 's/ i < 1000; / i < 50; /' "$work/right.c"
+fi
+
 # To a race detector the wrong program is one with races.
 case ,$TRI_SANITIZERS, in
 *,thread,*) ;;
