@@ -70,7 +70,7 @@ static void make_hot(struct world *world, struct choices *choices)
     if (world->types == 0)
         return;
     layout = &world->layouts[choose(choices, world->types)];
-    if (layout->type.stateful)
+    if (tri__type_has_state(&layout->type))
         heat_up(layout);
 }
 

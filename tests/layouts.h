@@ -158,7 +158,7 @@ static inline void choose_stateful_layout(struct choices *choices, struct layout
     size_t bytes = words * TRI_WORD, footer = bytes > TRI__BITMAP_BYTES ? TRI__FOOTER_BYTES : 0;
 
     memset(layout, 0, sizeof *layout);
-    *type = (tri_type){.size = bytes, .name = "chosen", .stateful = 1, .run_tag = type};
+    *type = (tri_type){.size = bytes, .name = "chosen", .extras = TRI__HAS_STATE, .run_tag = type};
     type->ptr_bytes = (1 + choose(choices, words)) * TRI_WORD;
     choose_mask(choices, layout, type, 0);
     type->cache = &layout->state.mask;

@@ -39,6 +39,7 @@ unit_tests += %D%/test_layout
 unit_tests += %D%/test_layout_edges
 unit_tests += %D%/test_layout_random
 unit_tests += %D%/test_layout_shapes
+unit_tests += %D%/test_member_name
 unit_tests += %D%/test_life
 unit_tests += %D%/test_mutator
 unit_tests += %D%/test_oom

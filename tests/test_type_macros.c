@@ -40,6 +40,11 @@ START_TEST(masks)
 }
 END_TEST
 
+static bool has_state(const tri_type *type)
+{
+    return (type->extras & TRI__HAS_STATE) != 0;
+}
+
 START_TEST(names_and_sizes)
 {
     for (size_t i = 0; i < SHAPES; i++) {
@@ -47,11 +52,11 @@ START_TEST(names_and_sizes)
 
         ck_assert_str_eq(type->name, shapes[i].name);
         ck_assert_uint_eq(type->size, shapes[i].size);
-        ck_assert_uint_eq(type->stateful, type->slot_size != 0);
+        ck_assert_int_eq(has_state(type), type->slot_size != 0);
         ck_assert_uint_eq((uintptr_t)type % 64, 0);
         ck_assert_uint_eq((uintptr_t)type->gc_data % ((type->flags & TRI_TYPE_BYTE_MASK) ? 1 : 8),
                           0);
-        if (type->stateful || (type->flags & TRI_TYPE_BYTE_MASK) != 0)
+        if (has_state(type) || (type->flags & TRI_TYPE_BYTE_MASK) != 0)
             ck_assert_ptr_nonnull(type->cache);
     }
 }
@@ -115,7 +120,7 @@ START_TEST(slots_count_the_footer)
     CHECK_SLOT(just_too_large, 0, 0, 32768);         /* 32768 + 8 */
     ck_assert_uint_eq(tri_type_ten_thousand.span_class, 0);
     ck_assert_uint_eq(tri_type_ten_thousand.slot_size, 0);
-    ck_assert_uint_eq(tri_type_ten_thousand.stateful, 0);
+    ck_assert(!has_state(&tri_type_ten_thousand));
 }
 END_TEST
 

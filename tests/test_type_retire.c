@@ -155,11 +155,11 @@ START_TEST(leaf_and_flexible_types_have_none)
 
     ck_assert_int_eq(tri_type_build(&type, &leaf), 0);
     ck_assert(!tri__typed_is_able(&type));
-    ck_assert_uint_eq(type.stateful, 0);
+    ck_assert_uint_eq(type.extras, 0);
     ck_assert_int_eq(tri_type_retire(&type), 0);
     ck_assert_int_eq(tri_type_build(&type, &flexible), 0);
     ck_assert(!tri__typed_is_able(&type));
-    ck_assert_uint_eq(type.stateful, 0);
+    ck_assert_uint_eq(type.extras, 0);
     ck_assert_int_eq(tri_type_retire(&type), 0);
 }
 END_TEST
@@ -178,7 +178,7 @@ START_TEST(retiring_takes_the_index_at_once)
     warm(next);
     ck_assert_uint_eq(tri__typed_run(next), TRI__SPAN_CLASSES);
     ck_assert(is_gone_soon(type));
-    ck_assert_uint_eq(type->stateful, 0);
+    ck_assert_uint_eq(type->extras, 0);
     free(type);
     tri_shutdown();
     ck_assert_int_eq(tri_type_retire(next), 0);

@@ -110,14 +110,14 @@ static const struct wrong {
     void (*store)(void);
     const char *where, *path;
 } wrongs[] = {
-    {store_in_small, "the pointer at offset 8 of \"link_t\" at 0x",
-     "which is at offset 0 of \"owner\""},
-    {store_in_footer, "the pointer at offset 800 of \"wide\" at 0x",
-     "which is at offset 24 of \"owner\""},
+    {store_in_small, "the pointer \"next\" at offset 8 of \"link_t\" at 0x",
+     "which is \"first\" at offset 0 of \"owner\""},
+    {store_in_footer, "the pointer \"link\" at offset 800 of \"wide\" at 0x",
+     "which is \"wide\" at offset 24 of \"owner\""},
     {store_in_large, "the pointer at offset 266664 of ", "which a root, handle or arena holds"},
     {store_in_root, "the root at 0x", NULL},
     {store_in_arena, "the word of an arena at 0x", NULL},
-    {copy_plainly, "the pointer at offset 8 of \"link_t\" at 0x",
+    {copy_plainly, "the pointer \"next\" at offset 8 of \"link_t\" at 0x",
      "which a root, handle or arena holds"},
 };
 enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };

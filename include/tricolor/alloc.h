@@ -29,7 +29,7 @@ static inline struct tri__run *tri__run_of(const tri_type *type)
 {
     uintptr_t run = (uintptr_t)&tri__self->runs[type->span_class];
 
-    if (type->stateful)
+    if ((type->extras & TRI__HAS_STATE) != 0)
         run += __atomic_load_n(&TRI__TYPE_STATE(type)->run_offset, __ATOMIC_RELAXED);
     return (struct tri__run *)run;
 }

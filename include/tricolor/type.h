@@ -71,14 +71,16 @@ typedef struct tri_type {
     uint16_t slot_size;
     /* Which of a thread's runs has slots for it while it has none of its own; 0: none has. */
     uint8_t span_class;
-    /* 1: cache points to a struct tri__type_state, so the type may get spans of its own. Else 0. */
-    uint8_t stateful;
+    /* TRI__HAS_STATE: cache points to a struct tri__type_state, so the type may get spans of its
+     * own. TRI__HAS_NAMES: name is that of a struct tri__type_names. A program that writes a
+     * descriptor leaves it 0. */
+    uint8_t extras;
     /* What the run's tag must be for inline allocation: the type itself, or &tri_type_bytes if it
      * is a leaf type. NULL: the slow path decides. */
     const void *run_tag;
     /* FLEX: the element that fills the object from offset `size` on; not FLEX itself. Else NULL. */
     const struct tri_type *tail;
-    /* BYTE_MASK, GC_PROGRAM: a word that starts as NULL, for the runtime's use; stateful: the
+    /* BYTE_MASK, GC_PROGRAM: a word that starts as NULL, for the runtime's use; HAS_STATE: the
      * state's first. BUILT: the runtime's.
      * Else NULL. */
     void **cache;
@@ -98,28 +100,30 @@ TRI_END_DECLS
                        "TRI_TYPE(" #T "): no members; a type without pointers is TRI_LEAF_TYPE");  \
     TRI__DEFINE_SLOT(T, 0);                                                                        \
     TRI__DEFINE_MASK(T, ~, __VA_ARGS__);                                                           \
-    TRI__DEFINE_TYPE(T, TRI__PTR_BYTES(T), TRI__GC_DATA(T), TRI__GC_FLAGS(T), TRI__SLOT_SIZE(T),   \
-                     TRI__SPAN_CLASS_OF(T, 0), TRI__IS_SMALL(T), TRI__RUN_TAG(T), NULL,            \
-                     &tri__state_##T.mask)
+    TRI__DEFINE_NAMES(T, NULL, ~, __VA_ARGS__);                                                    \
+    TRI__DEFINE_TYPE(T, TRI__PTR_BYTES(T), TRI__GC_DATA(T), tri__names_##T.text, TRI__GC_FLAGS(T), \
+                     TRI__SLOT_SIZE(T), TRI__SPAN_CLASS_OF(T, 0),                                  \
+                     TRI__HAS_NAMES | (TRI__IS_SMALL(T) ? TRI__HAS_STATE : 0), TRI__RUN_TAG(T),    \
+                     NULL, &tri__state_##T.mask)
 
 /* TRI_LEAF_TYPE(T): defines tri_type_T for a T that has no pointers to the heap. */
 #define TRI_LEAF_TYPE(T)                                                                           \
     TRI__ASSERT_ALIGNMENT(T);                                                                      \
     TRI__DEFINE_SLOT(T, 1);                                                                        \
-    TRI__DEFINE_TYPE(T, 0, NULL, TRI_TYPE_LEAF, TRI__SLOT_SIZE(T), TRI__SPAN_CLASS_OF(T, 1), 0,    \
-                     &tri_type_bytes, NULL, NULL)
+    TRI__DEFINE_TYPE(T, 0, NULL, #T, TRI_TYPE_LEAF, TRI__SLOT_SIZE(T), TRI__SPAN_CLASS_OF(T, 1),   \
+                     0, &tri_type_bytes, NULL, NULL)
 
 /* TRI_FLEX_TYPE(T, items, member, ...): T ends in `items`, a flexible array of pointers, for
  * tri_new_flex(T, n). The members, which there may be none of, are those before it. */
 #define TRI_FLEX_TYPE(T, ...)                                                                      \
     TRI__ASSERT_POINTER_TAIL(T, __VA_ARGS__, ~);                                                   \
-    TRI__DEFINE_FLEX(T, &tri_type_ptr, __VA_ARGS__)
+    TRI__DEFINE_FLEX(T, &tri_type_ptr, TRI__FIRST_NAME(__VA_ARGS__, ~), __VA_ARGS__)
 
 /* TRI_FLEX_TYPE_OF(T, items, E, member, ...): the same for a flexible array of E, which has a
  * type of its own, leaf or not, but not flexible. */
 #define TRI_FLEX_TYPE_OF(T, items, ...)                                                            \
     TRI__ASSERT_TYPED_TAIL(T, items, __VA_ARGS__, ~);                                              \
-    TRI__DEFINE_FLEX(T, TRI__FIRST_TYPE(__VA_ARGS__, ~), __VA_ARGS__)
+    TRI__DEFINE_FLEX(T, TRI__FIRST_TYPE(__VA_ARGS__, ~), #items, __VA_ARGS__)
 
 /* TRI_EXTERN_TYPE(T): declares in a header what one file defines with one of the macros above. */
 #ifdef __cplusplus

@@ -23,10 +23,27 @@ struct tri__type_state {
     uint32_t held;       /* atomic: 1: its shared object is not unloaded any more */
 } __attribute__((aligned(64)));
 
-/* Only if type->stateful. */
+/* Bits of type->extras. */
+#define TRI__HAS_STATE 1u
+#define TRI__HAS_NAMES 2u
+
+/* Only if TRI__HAS_STATE. */
 #define TRI__TYPE_STATE(type) ((struct tri__type_state *)(void *)(type)->cache)
 
+/* A member that was named, for messages: [start, end) in bytes. */
+struct tri__member {
+    size_t start, end;
+    const char *name;
+};
+
+/* What type->name is the end of, if TRI__HAS_NAMES. */
+struct tri__type_names {
+    const struct tri__member *members; /* the last has no name */
+    const char *tail;                  /* the flexible array; NULL: there is none */
+};
+
 #define TRI__FIRST_TYPE(T, ...) &tri_type_##T
+#define TRI__FIRST_NAME(items, ...) #items
 
 #ifdef __cplusplus
 #define TRI__ALIGNOF(T) alignof(T)
@@ -223,20 +240,35 @@ constexpr tri__bit_mask<Length> tri__make_bit_mask(const tri__word_range (&range
 
 #endif
 
+/* ------------------------------------------------------------------------------------- names */
+
+#define TRI__MEMBER_NAME(T, n, m) {TRI__START(T, m), TRI__END(T, m), #m},
+#define TRI__DEFINE_MEMBERS(T, ...)                                                                \
+    static const struct tri__member tri__members_##T[] = {                                         \
+        TRI__EACH(TRI__MEMBER_NAME, T, __VA_ARGS__){0, 0, NULL}}
+#define TRI__DEFINE_NAMES(T, tail, ...)                                                            \
+    TRI__DEFINE_MEMBERS(T, __VA_ARGS__);                                                           \
+    static const struct {                                                                          \
+        struct tri__type_names names;                                                              \
+        char text[sizeof(#T)];                                                                     \
+    } tri__names_##T = {{tri__members_##T, tail}, #T}
+
 /* ------------------------------------------------------------------------------- descriptors */
 
 /* Aligned to be one cache line, which several threads read while they allocate. */
-#define TRI__DEFINE_TYPE(T, ptr_bytes, gc_data, flags, slot, span_class, stateful, tag, tail,      \
+#define TRI__DEFINE_TYPE(T, ptr_bytes, gc_data, name, flags, slot, span_class, extras, tag, tail,  \
                          cache)                                                                    \
     TRI__BEGIN_TYPE(T)                                                                             \
     const tri_type tri_type_##T __attribute__((aligned(64))) = {                                   \
-        sizeof(T), ptr_bytes, gc_data, #T, flags, slot, span_class, stateful, tag, tail, cache}
+        sizeof(T), ptr_bytes, gc_data, name, flags, slot, span_class, extras, tag, tail, cache}
 
 /* How large a flexible object is, nobody knows before it is allocated: no slot. */
-#define TRI__DEFINE_FLEX(T, tail, ...)                                                             \
+#define TRI__DEFINE_FLEX(T, tail, items, ...)                                                      \
     TRI__DEFINE_MASK(T, __VA_ARGS__);                                                              \
-    TRI__DEFINE_TYPE(T, TRI__PTR_BYTES(T), TRI__GC_DATA(T), TRI__GC_FLAGS(T) | TRI_TYPE_FLEX, 0,   \
-                     0, 0, NULL, tail, TRI__GC_CACHE(T))
+    TRI__DEFINE_NAMES(T, items, __VA_ARGS__);                                                      \
+    TRI__DEFINE_TYPE(T, TRI__PTR_BYTES(T), TRI__GC_DATA(T), tri__names_##T.text,                   \
+                     TRI__GC_FLAGS(T) | TRI_TYPE_FLEX, 0, 0, TRI__HAS_NAMES, NULL, tail,           \
+                     TRI__GC_CACHE(T))
 
 TRI__STATIC_ASSERT(sizeof(tri_type) == 64, "programs are compiled with this size");
 

@@ -17,10 +17,12 @@
 #include "collector/verify_layout.h"
 #include "collector/words.h"
 #include "heap/type_notes.h"
+#include "layout/member_name.h"
 
 #define REPORTS_MOST 20u /* in all; more would hide the first */
 #define PATH_MOST 8u     /* steps of a path that are printed */
 #define TEXT 160u
+#define MEMBER 80u
 
 static enum tri__verify_barrier mode;
 static unsigned reports;
@@ -125,20 +127,33 @@ static void describe(char *text, const struct tri__ref *ref)
              type == NULL ? "" : "\"", (size_t)ref->base, tri__ref_limit(ref) - ref->base);
 }
 
+/* With a space behind it; or nothing, if its name is not known. */
+static void describe_member(char *text, const struct tri__ref *ref, uintptr_t slot)
+{
+    const tri_type *type = tri__noted_type(ref);
+    char name[MEMBER - 4];
+
+    if (type != NULL && tri__member_name(type, slot - ref->base, name, sizeof name))
+        snprintf(text, MEMBER, "\"%s\" ", name);
+    else
+        *text = '\0';
+}
+
 static void describe_slot(char *text, const struct tri__holder *holder, uintptr_t slot)
 {
     static const char *const names[] = {[TRI__HOLDER_ROOT] = "the root",
                                         [TRI__HOLDER_HANDLE] = "the handle",
                                         [TRI__HOLDER_ARENA] = "the word of an arena"};
-    char owner[TEXT];
+    char owner[TEXT], member[MEMBER];
 
     if (holder->kind != TRI__HOLDER_OBJECT) {
         snprintf(text, 2 * TEXT, "%s at %#zx", names[holder->kind], (size_t)slot);
         return;
     }
     describe(owner, &holder->ref);
-    snprintf(text, 2 * TEXT, "the pointer at offset %zu of %s", (size_t)(slot - holder->ref.base),
-             owner);
+    describe_member(member, &holder->ref, slot);
+    snprintf(text, 2 * TEXT, "the pointer %sat offset %zu of %s", member,
+             (size_t)(slot - holder->ref.base), owner);
 }
 
 /* From the object towards a root. false: there is nothing further. */
@@ -146,7 +161,7 @@ static bool print_step(const struct search *search, uintptr_t *base)
 {
     uintptr_t slot = search->from[unit_of(*base)];
     struct tri__ref ref;
-    char text[TEXT];
+    char text[TEXT], member[MEMBER];
 
     if (slot == 0) {
         tri__warn("  which only a stack holds, or nothing any more");
@@ -157,7 +172,8 @@ static bool print_step(const struct search *search, uintptr_t *base)
         return false;
     }
     describe(text, &ref);
-    tri__warn("  which is at offset %zu of %s", (size_t)(slot - ref.base), text);
+    describe_member(member, &ref, slot);
+    tri__warn("  which is %sat offset %zu of %s", member, (size_t)(slot - ref.base), text);
     *base = ref.base;
     return true;
 }

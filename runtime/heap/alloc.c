@@ -180,8 +180,8 @@ static uintptr_t take_single(struct tri__cache *cache, const tri_type *type)
 static uintptr_t take_object(struct tri__cache *cache, const tri_type *type, size_t bytes)
 {
     /* [inv.type.held]; types without a state may have been forgotten again, held as they are. */
-    TRI__CHECK(!type->stateful || tri__type_part_is_held(type));
-    if (bytes == type->size && type->stateful)
+    TRI__CHECK(!tri__type_has_state(type) || tri__type_part_is_held(type));
+    if (bytes == type->size && tri__type_has_state(type))
         return take_single(cache, type);
     return take_mixed(cache, type, bytes);
 }

@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct tri__type_state) == 64, "a line");
 
 bool tri__typed_is_able(const tri_type *type)
 {
-    return type->stateful && type->tail == NULL && type->run_tag == type &&
+    return tri__type_has_state(type) && type->tail == NULL && type->run_tag == type &&
            type->size - 1 < TRI__SMALL_MAX &&
            type->slot_size == tri__class_info[tri__typed_class(type)].size;
 }

@@ -20,6 +20,7 @@
 #include "base/atomic.h"
 #include "heap/size_class.h"
 #include "heap/span.h"
+#include "layout/type.h"
 
 /* A type without a refill in so many cycles is not hot any more. */
 #define TRI__COLD_CYCLES 4u
@@ -44,7 +45,8 @@ bool tri__typed_is_able(const tri_type *type);
 /* The number of the type's own run; 0: it is not hot. A hint: it may change at any time. */
 static inline unsigned tri__typed_run(const tri_type *type)
 {
-    uint32_t offset = type->stateful ? tri__load_relaxed(&TRI__TYPE_STATE(type)->run_offset) : 0;
+    uint32_t offset =
+        tri__type_has_state(type) ? tri__load_relaxed(&TRI__TYPE_STATE(type)->run_offset) : 0;
 
     return offset == 0 ? 0 : type->span_class + offset / (uint32_t)sizeof(struct tri__run);
 }
@@ -80,7 +82,7 @@ void tri__typed_age(void);
  * swept. Atomic; a recent value. */
 static inline uint32_t tri__typed_spans(const tri_type *type)
 {
-    return type->stateful ? tri__load_relaxed(&TRI__TYPE_STATE(type)->spans) : 0;
+    return tri__type_has_state(type) ? tri__load_relaxed(&TRI__TYPE_STATE(type)->spans) : 0;
 }
 
 /* The type shall get no more spans: takes its index away. Not for long if the program goes on to

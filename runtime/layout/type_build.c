@@ -219,7 +219,7 @@ static void choose_slot(tri_type *type, const tri_type *self)
     if (mixed <= TRI__SMALL_MAX)
         type->span_class = (uint8_t)TRI__SPAN_CLASS(TRI__SIZE_CLASS(mixed), leaf);
     type->run_tag = leaf ? &tri_type_bytes : self;
-    type->stateful = !leaf;
+    type->extras = (uint8_t)(leaf ? 0 : TRI__HAS_STATE);
 }
 
 static tri_type describe(struct tri__built *built, const tri_type_desc *desc,
@@ -279,6 +279,6 @@ void tri__built_free(struct tri__built *built)
         tri__fetch_sub_relaxed(&built->tail->holders, 1);
     free(built->state.mask);
     free(built);
-    type->stateful = 0; /* who allocates with it all the same gets to tri__type_check_use() */
+    type->extras = 0; /* who allocates with it all the same gets to tri__type_check_use() */
     tri__store_release(&type->cache, (void **)NULL); /* rel -> acq in tri_type_retired() */
 }

@@ -33,7 +33,7 @@ static void hold_part(const tri_type *type)
 {
     if (!tri__fault(TRI__FAULT_FORGET_MODULES))
         tri__module_pin(type);
-    if (type->stateful)
+    if (tri__type_has_state(type))
         /* rel -> acq in tri__type_part_is_held() */
         tri__store_release(&TRI__TYPE_STATE(type)->held, UINT32_C(1));
     else

@@ -30,7 +30,7 @@ bool tri__type_is_noted_slow(const tri_type *type);
 
 static inline bool tri__type_part_is_held(const tri_type *type)
 {
-    if (TRI__LIKELY(type->stateful))
+    if (TRI__LIKELY(tri__type_has_state(type)))
         return tri__load_acquire(&TRI__TYPE_STATE(type)->held) != 0; /* acq <- rel in hold_part() */
     return type == &tri_type_ptr || /* our own: this library is not unloaded */
            tri__load_acquire(tri__noted_set(type)) == type || /* acq <- rel in note() */
