@@ -13,6 +13,7 @@ noinst_PROGRAMS += %D%/mark_tricolor
 noinst_PROGRAMS += %D%/mixed_tricolor
 noinst_PROGRAMS += %D%/handshake_tricolor
 noinst_PROGRAMS += %D%/memmove_tricolor
+noinst_PROGRAMS += %D%/wakeup
 
 bench_headers = %D%/bench.h %D%/heap.h %D%/heap_tricolor.h %D%/heap_malloc.h %D%/heap_bdwgc.h
 
@@ -58,6 +59,9 @@ bench_binary_trees_malloc_CPPFLAGS = $(bench_malloc_cppflags)
 bench_alloc_malloc_CFLAGS = $(bench_malloc_cflags)
 bench_binary_trees_malloc_CFLAGS = $(bench_malloc_cflags)
 bench_alloc_malloc_LDADD =
+bench_wakeup_SOURCES = %D%/wakeup.c $(bench_headers)
+bench_wakeup_CPPFLAGS = $(bench_malloc_cppflags)
+bench_wakeup_LDADD =
 bench_binary_trees_malloc_LDADD =
 
 if HAVE_BDWGC
