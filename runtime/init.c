@@ -145,6 +145,19 @@ void tri__safepoint_slow(void)
 
 /* ---- the program's view ---- */
 
+/* The calling thread first, which is easily detached again. */
+static int start_threads(const struct tri__options *options)
+{
+    int error = tri__mutator_attach();
+
+    if (error != 0)
+        return error;
+    error = tri__collector_start(options->markers, tri__trace_cycle);
+    if (error != 0)
+        tri__mutator_leave();
+    return error;
+}
+
 static int start_floors(const struct tri__options *options)
 {
     int error = tri__heap_init(options->heap_reserve, options->memory_limit, &heap_hooks);
@@ -161,10 +174,11 @@ static int start_floors(const struct tri__options *options)
         tri__watchdog_init(options);
         error = tri__signal_init(options->signal);
         if (error == 0)
-            error = tri__collector_start(options->markers, tri__trace_cycle);
+            error = start_threads(options);
         if (error == 0)
             return 0;
         tri__mutators_release();
+        tri__rcu_barrier();
     }
     tri__verify_release();
     tri__heap_release();
@@ -299,7 +313,6 @@ int tri_init(const tri_config *config)
     if (error != 0)
         return error;
     tri__module_pin(&init_lock); /* threads run in the library, and will at the end of others */
-    tri__mutator_here();
     return 0;
 }
 

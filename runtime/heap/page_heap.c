@@ -396,9 +396,12 @@ bool tri__page_heap_init(struct tri__page_heap *heap, uintptr_t base, size_t res
     heap->metadata = tri__os_map(heap->metadata_bytes);
     if (heap->metadata == NULL)
         return false;
+    if (pthread_mutex_init(&heap->lock, NULL) != 0) {
+        tri__os_unmap(heap->metadata, heap->metadata_bytes);
+        heap->metadata = NULL;
+        return false;
+    }
     place_metadata(heap);
-    int error = pthread_mutex_init(&heap->lock, NULL);
-    TRI__ASSERT(error == 0);
     return true;
 }
 

@@ -143,6 +143,11 @@ static int attach(void)
     return error;
 }
 
+int tri__mutator_attach(void)
+{
+    return attach() != 0 ? -ENOMEM : 0;
+}
+
 struct tri__mutator *tri__mutator_here(void)
 {
     struct tri__mutator *self = tri__mutator_self();
@@ -213,7 +218,7 @@ int tri_thread_attach(void)
     if (self == NULL) {
         if (!tri__mutators_are_open())
             tri__fatal("tri_thread_attach() before tri_init()");
-        return attach() != 0 ? -ENOMEM : 0;
+        return tri__mutator_attach();
     }
     self->attach_depth++;
     return 0;

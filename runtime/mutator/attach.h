@@ -17,6 +17,9 @@ void tri__mutators_release(void); /* nobody may be attached */
 /* Is there a heap for threads to attach to? */
 bool tri__mutators_are_open(void);
 
+/* Attaches the calling thread, which is not: 0 or -ENOMEM. */
+int tri__mutator_attach(void);
+
 /* In a child of fork(), with registry_lock held: the calling thread is the only one, and the phase
  * is that of no mark [inv.fork.rebuild]. Later, when it may take long: frees the others' blocks. */
 void tri__mutators_after_fork(void);
