@@ -81,6 +81,7 @@ script_tests += %D%/test_gdb.sh
 script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_handoff_doc.sh
 script_tests += %D%/test_headers.sh
+script_tests += %D%/test_inject.sh
 script_tests += %D%/test_invariant_tags.sh
 script_tests += %D%/test_kvserver.sh
 script_tests += %D%/test_leaks.sh
@@ -119,12 +120,57 @@ tests_test_fork_children_SOURCES = %D%/test_fork_children.c $(fork_world)
 # Programs that scripts run.
 script_programs =
 script_programs += %D%/gdb_program
+script_programs += %D%/inject/inject
 script_programs += %D%/known_faults
 script_programs += %D%/tsan_control
 # As a user links, and without a wrapper script that gdb would have to run.
 tests_gdb_program_LDADD = libtricolor.la
 tests_gdb_program_LDFLAGS = -no-install
 tests_known_faults_LDADD =
+
+# Each call of the library's that may fail goes through the program first; see inject/wrap.c.
+tests_inject_inject_SOURCES =
+tests_inject_inject_SOURCES += %D%/inject/inject.h
+tests_inject_inject_SOURCES += %D%/inject/main.c
+tests_inject_inject_SOURCES += %D%/inject/scenarios.c
+tests_inject_inject_SOURCES += %D%/inject/scenarios.h
+tests_inject_inject_SOURCES += %D%/inject/scenarios_memory.c
+tests_inject_inject_SOURCES += %D%/inject/wrap.c
+tests_inject_inject_LDADD = libtricolor_internal.la
+tests_inject_inject_LDFLAGS = -no-install
+tests_inject_inject_LDFLAGS += -Wl,--wrap=__cxa_atexit
+tests_inject_inject_LDFLAGS += -Wl,--wrap=__cxa_thread_atexit_impl
+tests_inject_inject_LDFLAGS += -Wl,--wrap=__getdelim
+tests_inject_inject_LDFLAGS += -Wl,--wrap=__isoc23_fscanf
+tests_inject_inject_LDFLAGS += -Wl,--wrap=__isoc99_fscanf
+tests_inject_inject_LDFLAGS += -Wl,--wrap=__register_atfork
+tests_inject_inject_LDFLAGS += -Wl,--wrap=_dl_find_object
+tests_inject_inject_LDFLAGS += -Wl,--wrap=aligned_alloc
+tests_inject_inject_LDFLAGS += -Wl,--wrap=calloc
+tests_inject_inject_LDFLAGS += -Wl,--wrap=clock_gettime
+tests_inject_inject_LDFLAGS += -Wl,--wrap=dlinfo
+tests_inject_inject_LDFLAGS += -Wl,--wrap=dlopen
+tests_inject_inject_LDFLAGS += -Wl,--wrap=fopen
+tests_inject_inject_LDFLAGS += -Wl,--wrap=free
+tests_inject_inject_LDFLAGS += -Wl,--wrap=getline
+tests_inject_inject_LDFLAGS += -Wl,--wrap=madvise
+tests_inject_inject_LDFLAGS += -Wl,--wrap=malloc
+tests_inject_inject_LDFLAGS += -Wl,--wrap=mmap
+tests_inject_inject_LDFLAGS += -Wl,--wrap=mprotect
+tests_inject_inject_LDFLAGS += -Wl,--wrap=munmap
+tests_inject_inject_LDFLAGS += -Wl,--wrap=process_vm_readv
+tests_inject_inject_LDFLAGS += -Wl,--wrap=pthread_attr_getstack
+tests_inject_inject_LDFLAGS += -Wl,--wrap=pthread_create
+tests_inject_inject_LDFLAGS += -Wl,--wrap=pthread_getattr_np
+tests_inject_inject_LDFLAGS += -Wl,--wrap=pthread_key_create
+tests_inject_inject_LDFLAGS += -Wl,--wrap=pthread_mutex_init
+tests_inject_inject_LDFLAGS += -Wl,--wrap=pthread_mutex_trylock
+tests_inject_inject_LDFLAGS += -Wl,--wrap=pthread_setname_np
+tests_inject_inject_LDFLAGS += -Wl,--wrap=pthread_setspecific
+tests_inject_inject_LDFLAGS += -Wl,--wrap=sched_getaffinity
+tests_inject_inject_LDFLAGS += -Wl,--wrap=sigaction
+tests_inject_inject_LDFLAGS += -Wl,--wrap=syscall
+tests_inject_inject_LDFLAGS += -Wl,--wrap=sysconf
 
 EXTRA_DIST += $(script_tests)
 EXTRA_DIST += %D%/bare_heap.h
