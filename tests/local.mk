@@ -178,6 +178,7 @@ EXTRA_DIST += %D%/bare_hooks.h
 EXTRA_DIST += %D%/bulk_subjects.h
 EXTRA_DIST += %D%/capture.h
 EXTRA_DIST += %D%/collected.h
+EXTRA_DIST += %D%/coverage.h
 EXTRA_DIST += %D%/cxx_program.cc
 EXTRA_DIST += %D%/dumped_types.h
 EXTRA_DIST += %D%/hot.h
