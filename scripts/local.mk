@@ -3,6 +3,7 @@
 
 EXTRA_DIST += .ci/run
 EXTRA_DIST += %D%/coverage
+EXTRA_DIST += %D%/check-includes
 EXTRA_DIST += %D%/demo
 EXTRA_DIST += %D%/gcovr.cfg
 EXTRA_DIST += %D%/gen-size-classes

@@ -81,6 +81,7 @@ script_tests += %D%/test_gdb.sh
 script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_handoff_doc.sh
 script_tests += %D%/test_headers.sh
+script_tests += %D%/test_includes.sh
 script_tests += %D%/test_inject.sh
 script_tests += %D%/test_invariant_tags.sh
 script_tests += %D%/test_kvserver.sh

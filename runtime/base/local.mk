@@ -6,6 +6,7 @@ libtricolor_internal_la_SOURCES += %D%/atomic.h
 libtricolor_internal_la_SOURCES += %D%/ck_shim.h
 libtricolor_internal_la_SOURCES += %D%/config.c
 libtricolor_internal_la_SOURCES += %D%/config.h
+libtricolor_internal_la_SOURCES += %D%/entry.h
 libtricolor_internal_la_SOURCES += %D%/fatal.c
 libtricolor_internal_la_SOURCES += %D%/fatal.h
 libtricolor_internal_la_SOURCES += %D%/fault.c
