@@ -141,6 +141,18 @@ check_signal()
     done
 }
 
+check_sweep()
+{
+    expect holds sweep -DCYCLES=2 -DOPS=3
+    expect holds sweep -DCYCLES=1 -DOPS=3 -DSTRAY -DLEAVE
+    for mutant in SWEEP_IN_MARK UNSWEPT NO_FLIP FLIP_FIRST FILE_BACK LATE_FILE NO_PREPARE KEEP_COLOUR \
+        ALL_WHITE NO_PAINT WHITE_RUNS BLACK_AT_H1 KEEP_RUN; do
+        expect fails sweep -DOPS=3 "-D$mutant"
+    done
+    expect fails sweep -DOPS=3 -DSTRAY -DLEAVE -DFREE_IN_MARK
+    expect fails sweep -DOPS=3 -DLEAVE -DFORGET_SPAN
+}
+
 check_long()
 {
     expect holds handshake -DROUNDS=4
@@ -158,14 +170,15 @@ check_all()
     check_life
     check_fork
     check_signal
+    check_sweep
     check_cycle
 }
 
 case ${1-} in
 '') check_all ;;
-handshake | life | fork | signal | cycle) "check_$1" ;;
+handshake | life | fork | signal | sweep | cycle) "check_$1" ;;
 long) check_all && check_long ;;
-*) echo "usage: check.sh [handshake | life | fork | signal | cycle | long]" >&2; exit 2 ;;
+*) echo "usage: check.sh [handshake | life | fork | signal | sweep | cycle | long]" >&2; exit 2 ;;
 esac
 
 [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
