@@ -3,7 +3,7 @@
 # In a build with --enable-debug: leaving out one half of the protocol makes a stress program fail, so each half is
 # needed, and the program sees it when one is missing (docs/invariants.md). With no fault, and without memory for work
 # chunks, it passes. graph is for the whole protocol, bulk for what only bulk barriers do, arenas for memory of
-# arenas, which is freed while a mark is running.
+# arenas, which is freed while a mark is running; of others it is seen that they notice a loss at all.
 set -eu
 
 SEEDS=${TRI_FAULT_SEEDS:-6} # tried until the fault shows
@@ -76,4 +76,7 @@ for fault in drop-old drop-new; do
 done
 must_pass arenas no-chunks
 must_fail arenas drop-old
+for program in handoff lru roots sizes; do
+    must_fail "$program" allocate-white
+done
 [ "$failures" -eq 0 ]
