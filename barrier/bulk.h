@@ -16,6 +16,6 @@ struct tri__root_range {
 typedef bool tri__find_root(uintptr_t from, uintptr_t to, struct tri__root_range *found);
 
 /* Before the first barrier. */
-void tri__bulk_init(tri__find_root *find_root);
+void tri__bulk_init(tri__find_root *function);
 
 #endif

@@ -174,6 +174,7 @@ tests_inject_inject_LDFLAGS += -Wl,--wrap=syscall
 tests_inject_inject_LDFLAGS += -Wl,--wrap=sysconf
 
 EXTRA_DIST += $(script_tests)
+EXTRA_DIST += %D%/.clang-tidy
 EXTRA_DIST += %D%/bare_heap.h
 EXTRA_DIST += %D%/bare_hooks.h
 EXTRA_DIST += %D%/bulk_subjects.h

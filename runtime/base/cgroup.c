@@ -32,10 +32,10 @@ static size_t least_limit(const char *mount, char *group, const char *name)
 
     for (;;) {
         char path[PATH_MAX], *slash = strrchr(group, '/');
-        size_t limit;
 
         if ((size_t)snprintf(path, sizeof path, "%s%s/%s", mount, group, name) < sizeof path) {
-            limit = read_limit(path);
+            size_t limit = read_limit(path);
+
             least = limit < least ? limit : least;
         }
         if (slash == NULL)

@@ -280,7 +280,8 @@ static void fill_batch(struct tri__marker *marker, struct tri__batch *batch)
         if (TRI__UNLIKELY((item & PIECE_BIT) != 0)) {
             take_piece(marker, item & ~PIECE_BIT);
             break; /* one piece is worth a batch: whoever has a quantum wants to look at it */
-        } else if (tri__locate(item, &batch->refs[count])) {
+        }
+        if (tri__locate(item, &batch->refs[count])) {
             prefetch(&batch->refs[count]);
             count++;
         }

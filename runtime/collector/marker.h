@@ -41,7 +41,7 @@ void tri__marker_take(uintptr_t word, void *marker);
 
 /* Takes the values of a live arena's chunk, which is a root, as work; one that is not live has
  * none. */
-void tri__marker_take_arena(struct tri__arena_chunk *chunk, void *marker);
+void tri__marker_take_arena(struct tri__arena_chunk *chunk, void *argument);
 
 /* Works until neither this marker nor the shared stack has anything. */
 void tri__marker_drain(struct tri__marker *marker);

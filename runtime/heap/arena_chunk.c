@@ -138,6 +138,7 @@ static void log_run(struct tri__arena_chunk *chunk, size_t offset, const tri_typ
 {
     struct tri__arena_run *run = &chunk->log[chunk->runs];
 
+    /* A chunk has a log: NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     *run = (struct tri__arena_run){(uint32_t)offset, (uint32_t)count, type};
     tri__store_release(&chunk->runs, chunk->runs + 1); /* rel -> acq in find_run() */
 }

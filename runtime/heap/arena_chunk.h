@@ -133,7 +133,7 @@ void tri__arena_cut(struct tri__arena_chunk *chunk, size_t used);
 void tri__arena_retire(struct tri__arena_chunk *chunk, size_t filled);
 
 /* Visits every chunk there is, in whatever state; new ones may be missed. */
-void tri__arena_chunks_each(void (*visit)(struct tri__arena_chunk *chunk, void *argument),
+void tri__arena_chunks_each(void (*function)(struct tri__arena_chunk *chunk, void *argument),
                             void *argument);
 
 /* Takes a chunk that no word points to out of the page table; its pages are free again. false: the

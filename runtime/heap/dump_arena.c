@@ -27,7 +27,7 @@ void tri__put_arena_word(struct tri__print *out, uintptr_t word)
 
     tri__put(out, "in no value of arena %llu (%s), byte %llu of its memory",
              (unsigned long long)chunk->arena, state_name(chunk),
-             (unsigned long long)(chunk->first + (word - chunk->span.base)));
+             chunk->first + (unsigned long long)(word - chunk->span.base));
 }
 
 void tri__put_arena_heading(struct tri__print *out, const struct tri__ref *ref)

@@ -14,7 +14,7 @@ static unsigned colour_of(const struct tri__span *span, uint32_t slot)
 
 static char colour_letter(unsigned colour)
 {
-    return colour <= TRI__BLACK ? ".o#"[colour] : '?';
+    return (char)(colour <= TRI__BLACK ? ".o#"[colour] : '?');
 }
 
 /* ---- where it is ---- */

@@ -29,6 +29,7 @@ struct tri__page_summary {
 /* Bits [first, first + count) of a word; first + count <= 64, count >= 1. */
 static inline uint64_t tri__bit_range64(unsigned first, unsigned count)
 {
+    /* count is not 0: NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
     return (UINT64_MAX >> (64 - count)) << first;
 }
 

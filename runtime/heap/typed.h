@@ -63,17 +63,17 @@ unsigned tri__span_list(const struct tri__span *span);
 
 /* The thread has allocated an object of the type, and not from a run that is laid out for it: adds
  * to the type's heat, and makes the type hot if it is due. */
-void tri__typed_missed(struct tri__heat_table *heat, const tri_type *type);
+void tri__typed_missed(struct tri__heat_table *table, const tri_type *type);
 
 /* The thread has cut so many bytes from the type's own spans, into run `number`. */
-void tri__typed_refilled(struct tri__heat_table *heat, const tri_type *type, unsigned number,
+void tri__typed_refilled(struct tri__heat_table *table, const tri_type *type, unsigned number,
                          size_t bytes);
 
 /* May the thread take a fresh span for the type? */
 bool tri__typed_is_hot_here(const struct tri__heat_table *heat, const tri_type *type);
 
 /* A cycle has passed: half of the heat is gone. Owner. */
-void tri__heat_cool(struct tri__heat_table *heat);
+void tri__heat_cool(struct tri__heat_table *table);
 
 /* A cycle has passed: takes the index from types that have gone cold. Coordinator. */
 void tri__typed_age(void);

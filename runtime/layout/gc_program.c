@@ -220,8 +220,10 @@ bool tri__gc_program_bit(const tri_gc_program *program, size_t word)
         size_t at = find_step(program, word, &step);
 
         word -= at;
+        /* There is such a step: NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
         if (step.literal != NULL)
             return (step.literal[word / 8] >> word % 8 & 1) != 0;
-        word = at - step.bits + word % step.bits; /* before this step */
+        /* Before this step: NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
+        word = at - step.bits + word % step.bits;
     }
 }
