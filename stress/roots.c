@@ -210,7 +210,7 @@ static void act_global(struct worker *worker)
     lock_enter(&global_locks[i]);
     old = globals[i];
     tri_store(&globals[i].p, fresh.p);
-    globals[i].want = fresh.want;
+    set_word(&globals[i].want, fresh.want); /* the collector reads all of it */
     pthread_mutex_unlock(&global_locks[i]);
     check_slot(worker, old, "a global variable");
 }

@@ -130,7 +130,7 @@ static void exchange_shared(struct worker *worker, slot *entry)
     lock_enter(&shared_locks[i]);
     other = shared[i];
     tri_store(&shared[i].p, entry->p);
-    shared[i].want = entry->want;
+    set_word(&shared[i].want, entry->want); /* the collector reads all of it */
     pthread_mutex_unlock(&shared_locks[i]);
     tri_store(&entry->p, other.p);
     entry->want = other.want;
