@@ -11,8 +11,8 @@ dist_doc_DATA += %D%/lock-order.md
 dist_doc_DATA += %D%/memory-order.md
 dist_doc_DATA += %D%/mutation.md
 dist_doc_DATA += %D%/performance.md
-dist_doc_DATA += %D%/testing.md
 dist_doc_DATA += %D%/stress.md
+dist_doc_DATA += %D%/testing.md
 dist_doc_DATA += %D%/threads.md
 dist_doc_DATA += %D%/verify.md
 
