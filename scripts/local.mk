@@ -17,6 +17,7 @@ EXTRA_DIST += %D%/test
 coverage:
 	@COVERAGE_DIR='$(abs_top_builddir)/coverage' CC='$(CC)' CXX='$(CXX)' $(srcdir)/%D%/coverage
 .PHONY: coverage
+
 # Not a part of make check: it needs clang-tidy and cppcheck.
 lint:
 	@cd $(srcdir) && %D%/lint
