@@ -5,6 +5,13 @@
 #include "heap/arena_chunk.h"
 #include "mutator/roots.h"
 
+/* Words that were read under a lock, to be visited when it is free again: who is told of them may
+ * take long, print, or walk over the same words. */
+struct read_words {
+    uintptr_t slots[TRI__ARENA_WINDOW / TRI_WORD], values[TRI__ARENA_WINDOW / TRI_WORD];
+    size_t count;
+};
+
 struct visitor {
     struct tri__holder holder;
     tri__visit_word *visit;
@@ -28,18 +35,40 @@ static void visit_words(struct visitor *visitor, struct tri__type_pointers it)
         visit_slot(slot, visitor);
 }
 
-/* The arena may be freed at the same time: then there is nothing left below `used`. */
-static void visit_chunk(struct tri__arena_chunk *chunk, void *visitor)
+/* The arena may be freed at the same time: then there is nothing left below `used`. false: that is
+ * so. */
+static bool read_window(struct tri__arena_chunk *chunk, size_t at, struct read_words *words)
 {
     size_t used;
 
-    if (tri__arena_used(chunk) == 0)
-        return; /* it may never have been one, and have no lock yet */
+    words->count = 0;
     pthread_mutex_lock(&chunk->scan_lock);
     used = tri__arena_used(chunk);
-    for (size_t at = 0; at < used; at += TRI__ARENA_WINDOW)
-        visit_words(visitor, tri__arena_window(chunk, at, used));
+    if (at < used) {
+        struct tri__type_pointers it = tri__arena_window(chunk, at, used);
+        uintptr_t slot;
+
+        while ((slot = tri__type_pointers_next(&it)) != 0) {
+            words->slots[words->count] = slot;
+            words->values[words->count++] = tri__load_relaxed((uintptr_t *)slot);
+        }
+    }
     pthread_mutex_unlock(&chunk->scan_lock);
+    return at < used;
+}
+
+static void visit_chunk(struct tri__arena_chunk *chunk, void *argument)
+{
+    const struct visitor *visitor = argument;
+    struct read_words words;
+
+    if (tri__arena_used(chunk) == 0)
+        return; /* it may never have been one, and have no lock yet */
+    for (size_t at = 0; read_window(chunk, at, &words); at += TRI__ARENA_WINDOW)
+        for (size_t i = 0; i < words.count; i++)
+            if (words.values[i] != 0)
+                visitor->visit(&visitor->holder, words.slots[i], words.values[i],
+                               visitor->argument);
 }
 
 void tri__root_words_each(tri__visit_word *visit, void *argument)

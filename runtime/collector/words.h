@@ -19,7 +19,7 @@ struct tri__holder {
     struct tri__ref ref; /* OBJECT */
 };
 
-/* `slot` holds `value`, which is not NULL; the program may be storing there. */
+/* `slot` holds `value`, which is not NULL; the program may be storing there. No lock is held. */
 typedef void tri__visit_word(const struct tri__holder *holder, uintptr_t slot, uintptr_t value,
                              void *argument);
 
