@@ -52,7 +52,7 @@ void tri__writer_init(struct tri__writer *writer, struct tri__cache_phase phase,
                       uint32_t stamp)
 {
     tri__cache_init(&writer->cache, phase);
-    writer->cache.front.barrier = barrier;
+    writer->cache.front.barrier = barrier != TRI__BARRIER_IDLE ? barrier : tri__barrier_at_rest();
     writer->buffer = &nobody;
     writer->owed = 0;
     writer->stamp = stamp;

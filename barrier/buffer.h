@@ -13,6 +13,7 @@
 
 #include "base/atomic.h"
 #include "heap/cache.h"
+#include "heap/watch.h"
 
 #define TRI__BUFFER_ENTRIES 512u
 
@@ -120,7 +121,7 @@ static inline struct tri__writer *tri__shading_writer(void)
         return NULL;
     if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
         tri__heap.hooks.attach();
-    return tri__self->barrier == TRI__BARRIER_IDLE ? NULL : (struct tri__writer *)tri__self;
+    return tri__barrier_is_at_rest(tri__self->barrier) ? NULL : (struct tri__writer *)tri__self;
 }
 
 /* Gives the thread's buffer to the markers, full or not. Producer. */

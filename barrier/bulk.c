@@ -16,6 +16,7 @@
 
 #include "barrier/buffer.h"
 #include "barrier/range.h"
+#include "barrier/watch.h"
 #include "barrier/word_copy.h"
 #include "base/entry.h"
 #include "base/fatal.h"
@@ -153,6 +154,7 @@ void tri_bulk_barrier_pre_write(void *dst, const void *src, size_t bytes)
     struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes, "tri_bulk_barrier_pre_write"};
     struct tri__writer *writer = tri__shading_writer();
 
+    tri__watch_range(&range, __builtin_return_address(0));
     tri__range_check_words(&range);
     if (bytes == 0)
         return;
@@ -170,6 +172,7 @@ void tri_bulk_barrier_pre_write_src_only(void *dst, const void *src, size_t byte
                                "tri_bulk_barrier_pre_write_src_only"};
     struct tri__writer *writer = tri__shading_writer();
 
+    tri__watch_range(&range, __builtin_return_address(0));
     tri__range_check_words(&range);
     if (bytes == 0)
         return;
@@ -238,11 +241,12 @@ static void move_in_mark(struct tri__writer *writer, const struct tri__range *ra
     move_shaded(writer, range, &it);
 }
 
-static void move(void *dst, const void *src, size_t bytes, const char *call)
+static void move(void *dst, const void *src, size_t bytes, const char *call, const void *caller)
 {
     struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes, call};
     struct tri__writer *writer = tri__shading_writer();
 
+    tri__watch_range(&range, caller);
     if (bytes == 0)
         return;
     if (always_checked || writer != NULL)
@@ -258,13 +262,13 @@ static void move(void *dst, const void *src, size_t bytes, const char *call)
 void tri_memmove(void *dst, const void *src, size_t bytes)
 {
     TRI__IN_RUNTIME;
-    move(dst, src, bytes, "tri_memmove");
+    move(dst, src, bytes, "tri_memmove", __builtin_return_address(0));
 }
 
 void tri_memcpy(void *dst, const void *src, size_t bytes)
 {
     TRI__IN_RUNTIME;
-    move(dst, src, bytes, "tri_memcpy");
+    move(dst, src, bytes, "tri_memcpy", __builtin_return_address(0));
 }
 
 void tri_memclr(void *dst, size_t bytes)
@@ -273,6 +277,7 @@ void tri_memclr(void *dst, size_t bytes)
     struct tri__range range = {(uintptr_t)dst, 0, bytes, "tri_memclr"};
     struct tri__writer *writer = tri__shading_writer();
 
+    tri__watch_range(&range, __builtin_return_address(0));
     if (bytes == 0)
         return;
     if (always_checked)
@@ -314,6 +319,7 @@ void tri_copy_array(void *dst, const void *src, const tri_type *type, size_t n)
     struct tri__range range = {(uintptr_t)dst, (uintptr_t)src, bytes_of(type, n), "tri_copy_array"};
     struct tri__writer *writer = tri__shading_writer();
 
+    tri__watch_range(&range, __builtin_return_address(0));
     if (range.bytes == 0)
         return;
     if (always_checked) {
@@ -331,6 +337,7 @@ void tri_copy_array(void *dst, const void *src, const tri_type *type, size_t n)
 void *tri_grow(const void *p, const tri_type *elem, size_t old_n, size_t new_n)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     void *grown = tri_alloc_array(elem, new_n);
     size_t kept = old_n < new_n ? old_n : new_n;
 

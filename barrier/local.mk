@@ -7,4 +7,6 @@ libtricolor_internal_la_SOURCES += %D%/bulk.h
 libtricolor_internal_la_SOURCES += %D%/range.c
 libtricolor_internal_la_SOURCES += %D%/range.h
 libtricolor_internal_la_SOURCES += %D%/store.c
+libtricolor_internal_la_SOURCES += %D%/watch.c
+libtricolor_internal_la_SOURCES += %D%/watch.h
 libtricolor_internal_la_SOURCES += %D%/word_copy.h

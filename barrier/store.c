@@ -11,6 +11,7 @@
 #include <tricolor/barrier.h>
 
 #include "barrier/buffer.h"
+#include "barrier/watch.h"
 #include "base/entry.h"
 
 void tri__store_slow(void *slot, uintptr_t value)
@@ -19,6 +20,7 @@ void tri__store_slow(void *slot, uintptr_t value)
     struct tri__writer *writer = tri__shading_writer();
     uintptr_t *word = slot;
 
+    tri__watch_store("tri_store", slot, value, __builtin_return_address(0));
     if (writer != NULL) {
         tri__shade_old(writer, tri__load_relaxed(word));
         tri__shade_new(writer, value);
@@ -30,8 +32,10 @@ uintptr_t tri__exchange_slow(void *slot, uintptr_t value)
 {
     TRI__IN_RUNTIME;
     struct tri__writer *writer = tri__shading_writer();
-    uintptr_t old = tri__exchange_acqrel((uintptr_t *)slot, value);
+    uintptr_t old;
 
+    tri__watch_store("tri_exchange", slot, value, __builtin_return_address(0));
+    old = tri__exchange_acqrel((uintptr_t *)slot, value);
     if (writer != NULL) {
         tri__shade_old(writer, old);
         tri__shade_new(writer, value);
@@ -46,6 +50,7 @@ bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t desired)
     uintptr_t *word = slot, *found = expected;
     uintptr_t old = *found;
 
+    tri__watch_store("tri_compare_exchange", slot, desired, __builtin_return_address(0));
     if (!tri__cas_acqrel(word, found, desired))
         return false;
     if (writer != NULL) {

@@ -27,6 +27,7 @@
 #include "collector/work.h"
 #include "heap/double_check.h"
 #include "heap/typed.h"
+#include "heap/watch.h"
 #include "inspect/inspect.h"
 #include "layout/type_hold.h"
 #include "layout/type_retire.h"
@@ -36,6 +37,7 @@
 #include "mutator/registry.h"
 #include "mutator/roots.h"
 #include "mutator/signal.h"
+#include "mutator/use.h"
 #include "mutator/user_stack.h"
 #include "mutator/windows.h"
 #include "mutator/watchdog.h"
@@ -132,11 +134,14 @@ static const struct tri__heap_hooks heap_hooks = {
     .hold_type = hold_type,
     .out_of_memory = out_of_memory,
     .take_over = take_over,
+    .used = tri__use_check,
+    .name_code = tri__use_name_code,
 };
 
 void tri__safepoint_slow(void)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP("tri_safepoint");
     struct tri__mutator *self = tri__mutator_self();
 
     if (self != NULL)
@@ -386,6 +391,7 @@ void tri_shutdown(void)
 void tri_collect(void)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     tri__cycle_run(tri__mutator_here());
 }
 

@@ -11,7 +11,9 @@
 
 static inline unsigned barrier_state(void)
 {
-    return tri__self->barrier;
+    unsigned state = tri__self->barrier;
+
+    return state == TRI__BARRIER_WATCHED ? TRI__BARRIER_IDLE : state;
 }
 
 static inline bool is_asked(void)

@@ -67,6 +67,8 @@ unit_tests += %D%/test_type_retire
 unit_tests += %D%/test_typed
 unit_tests += %D%/test_user_stack
 unit_tests += %D%/test_verify
+unit_tests += %D%/test_verify_blocking
+unit_tests += %D%/test_verify_clobber
 unit_tests += %D%/test_watchdog
 unit_tests += %D%/test_window
 
@@ -95,6 +97,7 @@ script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
 script_tests += %D%/test_type_compile.sh
 script_tests += %D%/test_verify_doc.sh
+script_tests += %D%/test_verify_pages.sh
 script_tests += %D%/test_warnings.sh
 
 # What processes have that fork.

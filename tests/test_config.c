@@ -279,7 +279,7 @@ static const struct bad_config {
     {"tri_config.signal is -2", {.signal = -2}},
     {"tri_config.signal is 9", {.signal = SIGKILL}},
     {"tri_config.stall_ms is 86400001", {.stall_ms = 86400001}},
-    {"tri_config.verify is \"clobber\"", {.verify = "clobber"}},
+    {"tri_config.verify is \"clobbers\"", {.verify = "clobbers"}},
 };
 
 static const tri_config *config_to_load;

@@ -72,6 +72,14 @@ TRI_API char *tri_strdup(const char *s);
  * `p`; the rest is zero. `p`, an array of old_n elements of `elem` or NULL, is left alone. */
 TRI_API void *tri_grow(const void *p, const tri_type *elem, size_t old_n, size_t new_n);
 
+/* A promise: the object that begins at p is not used again, and no root, handle, arena or object
+ * that these lead to has a pointer to it any more (others that were given up may, and stacks).
+ * It is a hint, which nothing needs: the collector frees what nothing leads to, and does not do so
+ * earlier. With TRICOLOR_VERIFY=clobber a promise that is broken is reported, and one that is given
+ * twice. NULL is ignored; what is not the beginning of an object of the heap is fatal. Not a
+ * safepoint. */
+TRI_API void tri_free(void *p);
+
 /* The same by type name, for types made with TRI_TYPE and its kin; the
  * result has the type `T *`. */
 #define tri_new(T) ((T *)tri_alloc(&tri_type_##T))

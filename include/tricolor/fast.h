@@ -18,6 +18,7 @@ enum tri__barrier_state {
     TRI__BARRIER_UNSCANNED = 1,  /* marking; this thread's stack has not been seen yet */
     TRI__BARRIER_SCANNED = 2,    /* marking, stack seen */
     TRI__BARRIER_UNATTACHED = 3, /* the thread has no block yet: the slow path attaches it */
+    TRI__BARRIER_WATCHED = 4,    /* as IDLE, but verification looks at each store */
 };
 
 /* So many types at a time have a run of their own in each thread, behind those of the span

@@ -34,6 +34,10 @@ typedef struct tri_config {
      * pointer that the collector was not told of is looked for; one that is found is reported, and
      * the program aborted; with "barrier=warn" it goes on, and nothing is lost. "layout": words that
      * types declare as no pointers, and that hold addresses of objects, are reported (docs/verify.md).
+     * "clobber": freed memory is filled, and the program aborted with a report when it is used, or
+     * an object after tri_free (docs/verify-clobber.md). "blocking": so when the heap is used inside
+     * TRI_BLOCKING, in a signal handler that has interrupted the library, or in a freed arena
+     * (docs/verify-blocking.md).
      * "oracle" (of a library configured with --enable-debug; its default): each layout is read back
      * when it has been written, and held against its definition. "off": nothing is verified. NULL */
     const char *verify;

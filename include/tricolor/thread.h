@@ -78,7 +78,8 @@ TRI_API void tri_stack_switch(tri_stack *stack);
  *     TRI_BLOCKING { read(fd, buffer, n); }
  *
  * The collector does not wait for the thread meanwhile, nor interrupt it, but scans its stack as it
- * stood at the beginning of the block. Inside it the thread must not allocate, store or load heap pointers; it
+ * stood at the beginning of the block. Inside it the thread must not allocate, store or load heap pointers,
+ * nor ask for a cycle (TRICOLOR_VERIFY=blocking reports that); it
  * may use memory outside the heap, and bytes of leaf objects that the surrounding function holds on
  * to. Leaving the block waits only if the collector is looking at the thread at that moment.
  *

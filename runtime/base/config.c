@@ -35,11 +35,11 @@
 #ifdef TRI__DEBUG
 enum { HAS_ORACLE = 1 };
 #define VERIFY_ACCEPTED                                                                            \
-    "a list, separated by commas, of: barrier, barrier=warn, layout, oracle; or \"off\" for no verification"
+    "a list, separated by commas, of: barrier, barrier=warn, layout, clobber, blocking, oracle; or \"off\" for no verification"
 #else
 enum { HAS_ORACLE = 0 };
 #define VERIFY_ACCEPTED                                                                            \
-    "a list, separated by commas, of: barrier, barrier=warn, layout; or \"off\" for no verification; oracle "  \
+    "a list, separated by commas, of: barrier, barrier=warn, layout, clobber, blocking; or \"off\" for no verification; oracle "  \
     "needs a library that was configured with --enable-debug"
 #endif
 
@@ -191,6 +191,10 @@ static bool add_mode(const char *name, size_t length, struct tri__options *optio
         options->barrier = TRI__VERIFY_WARN;
     else if (is_word(name, length, "layout"))
         options->layout = true;
+    else if (is_word(name, length, "clobber"))
+        options->clobber = true;
+    else if (is_word(name, length, "blocking"))
+        options->blocking = true;
     else if (HAS_ORACLE && is_word(name, length, "oracle"))
         options->oracle = true;
     else
@@ -203,7 +207,7 @@ static bool read_verify(const char *text, struct tri__options *options)
 {
     options->oracle = HAS_ORACLE;
     options->barrier = TRI__VERIFY_OFF;
-    options->layout = false;
+    options->layout = options->clobber = options->blocking = false;
     if (text == NULL || *text == '\0')
         return true;
     options->oracle = false;

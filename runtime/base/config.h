@@ -34,6 +34,8 @@ struct tri__options {
     bool oracle;   /* each layout written is checked; the default of --enable-debug */
     enum tri__verify_barrier barrier;
     bool layout;   /* words declared as no pointers are looked at */
+    bool clobber;  /* freed memory is filled, and what is stored looked at */
+    bool blocking; /* uses of the heap are looked at: from where */
     uint64_t seed; /* of whatever is random; 0: not given */
 };
 

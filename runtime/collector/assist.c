@@ -60,7 +60,7 @@ void tri__assist(struct tri__mutator *self, uint64_t allocated_bytes)
     uint32_t owed = take_owed(self);
     uint64_t effort;
 
-    if (self->writer.cache.front.barrier == TRI__BARRIER_IDLE || tri__load_relaxed(&open) == 0)
+    if (tri__barrier_is_at_rest(self->writer.cache.front.barrier) || tri__load_relaxed(&open) == 0)
         return;
     effort = allocated_bytes == 0 ? 0 : tri__pace_assist(allocated_bytes);
     if (effort != 0 || owed != 0)

@@ -17,8 +17,10 @@
 #include "collector/marker.h"
 #include "collector/pace.h"
 #include "collector/verify.h"
+#include "collector/verify_clobber.h"
 #include "collector/verify_layout.h"
 #include "heap/arena_quarantine.h"
+#include "heap/graves.h"
 #include "heap/type_notes.h"
 #include "layout/type_retire.h"
 #include "mutator/attach.h"
@@ -247,6 +249,8 @@ static void mark(struct tri__cycle_report *report)
     uint64_t start = tri__os_now();
 
     tri__marked_reset();
+    if (tri__graves_are_kept())
+        tri__graves_mark_begins();
     tri__user_stacks_begin_mark();
     tri__buffers_open();
     tri__buffers_set_bound((uint32_t)(tri__pace_live() / 100 / sizeof(struct tri__buffer)));
@@ -267,6 +271,8 @@ static void mark(struct tri__cycle_report *report)
     while (!terminate(report));
     if (TRI__UNLIKELY(tri__verify_layout_is_on()))
         tri__verify_layouts();
+    if (tri__graves_are_kept())
+        tri__verify_clobber();
     report->mark_ns = tri__os_now() - start;
     report->marked_objects = tri__marked_objects();
     report->marked_bytes = tri__marked_bytes();

@@ -10,33 +10,48 @@
  * stacks prove nothing: compilers leave old ones there. Threads: the coordinator. */
 #include "collector/verify.h"
 
-#include <stdio.h>
-
 #include "base/fatal.h"
-#include "base/os.h"
+#include "collector/verify_clobber.h"
 #include "collector/verify_layout.h"
+#include "collector/verify_path.h"
 #include "collector/words.h"
+#include "heap/graves.h"
 #include "heap/type_notes.h"
-#include "layout/member_name.h"
+#include "heap/watch.h"
 
 #define REPORTS_MOST 20u /* in all; more would hide the first */
-#define PATH_MOST 8u     /* steps of a path that are printed */
-#define TEXT 160u
-#define MEMBER 80u
 
 static enum tri__verify_barrier mode;
 static unsigned reports;
 
+/* Before any thread has a block: its barrier rests at what is watched. */
+static void watch(const struct tri__options *options)
+{
+    tri__watched = (options->clobber ? TRI__WATCH_OBJECTS : 0) |
+                   (options->blocking ? TRI__WATCH_USES : 0);
+}
+
 int tri__verify_init(const struct tri__options *options)
 {
+    bool by_type = options->barrier != TRI__VERIFY_OFF || options->layout || options->clobber;
+    int error = by_type ? tri__type_notes_init() : 0;
+
     mode = options->barrier;
     reports = 0;
     tri__verify_layout_init(options->layout);
-    return mode == TRI__VERIFY_OFF && !options->layout ? 0 : tri__type_notes_init();
+    if (error == 0 && options->clobber)
+        error = tri__graves_init();
+    if (error == 0)
+        watch(options);
+    else
+        tri__verify_release();
+    return error;
 }
 
 void tri__verify_release(void)
 {
+    tri__watched = 0;
+    tri__graves_release();
     tri__type_notes_release();
 }
 
@@ -51,156 +66,19 @@ static bool is_white(uintptr_t value, struct tri__ref *ref)
            tri__load_acquire(ref->colour) == TRI__WHITE;
 }
 
-/* ---- the path to an owner ---- */
-
-/* Breadth first, so that the path is short. `from` has, for each unit of the heap, the slot through
- * which the object there was found first; `queue` the objects found. */
-struct search {
-    uintptr_t *from, *queue;
-    size_t units, head, tail;
-};
-
-static size_t unit_of(uintptr_t base)
-{
-    return (base - tri__heap.base) / TRI__NOTE_UNIT;
-}
-
-static void find_object(const struct tri__holder *holder, uintptr_t slot, uintptr_t value,
-                        void *argument)
-{
-    struct search *search = argument;
-    struct tri__ref ref;
-
-    (void)holder;
-    if (!tri__locate(value, &ref) || ref.span_class == TRI__ARENA_SPAN ||
-        tri__load_acquire(ref.colour) != TRI__BLACK)
-        return;
-    if (unit_of(ref.base) >= search->units || search->from[unit_of(ref.base)] != 0)
-        return;
-    search->from[unit_of(ref.base)] = slot;
-    search->queue[search->tail++] = ref.base;
-}
-
-static bool begin_search(struct search *search)
-{
-    size_t bytes;
-
-    *search = (struct search){
-        .units = (tri__page_heap_committed(&tri__heap.pages) << TRI__PAGE_SHIFT) / TRI__NOTE_UNIT};
-    bytes = search->units * sizeof *search->from;
-    search->from = tri__os_map(bytes);
-    search->queue = search->from == NULL ? NULL : tri__os_map(bytes);
-    return search->queue != NULL;
-}
-
-static void end_search(struct search *search)
-{
-    size_t bytes = search->units * sizeof *search->from;
-
-    if (search->queue != NULL)
-        tri__os_unmap(search->queue, bytes);
-    if (search->from != NULL)
-        tri__os_unmap(search->from, bytes);
-}
-
-static void search_until(struct search *search, uintptr_t wanted)
-{
-    tri__root_words_each(find_object, search);
-    while (search->head < search->tail && search->from[unit_of(wanted)] == 0) {
-        struct tri__ref ref;
-
-        if (tri__resolve(search->queue[search->head++], &ref))
-            tri__object_words_each(&ref, find_object, search);
-    }
-}
-
 /* ---- messages ---- */
-
-static void describe(char *text, const struct tri__ref *ref)
-{
-    const tri_type *type = tri__noted_type(ref);
-
-    snprintf(text, TEXT, "%s%s%s at %#zx (%zu bytes)", type == NULL ? "" : "\"",
-             type == NULL         ? "an object without pointers"
-             : type->name != NULL ? type->name
-                                  : "a type without a name",
-             type == NULL ? "" : "\"", (size_t)ref->base, tri__ref_limit(ref) - ref->base);
-}
-
-/* With a space behind it; or nothing, if its name is not known. */
-static void describe_member(char *text, const struct tri__ref *ref, uintptr_t slot)
-{
-    const tri_type *type = tri__noted_type(ref);
-    char name[MEMBER - 4];
-
-    if (type != NULL && tri__member_name(type, slot - ref->base, name, sizeof name))
-        snprintf(text, MEMBER, "\"%s\" ", name);
-    else
-        *text = '\0';
-}
-
-static void describe_slot(char *text, const struct tri__holder *holder, uintptr_t slot)
-{
-    static const char *const names[] = {[TRI__HOLDER_ROOT] = "the root",
-                                        [TRI__HOLDER_HANDLE] = "the handle",
-                                        [TRI__HOLDER_ARENA] = "the word of an arena"};
-    char owner[TEXT], member[MEMBER];
-
-    if (holder->kind != TRI__HOLDER_OBJECT) {
-        snprintf(text, 2 * TEXT, "%s at %#zx", names[holder->kind], (size_t)slot);
-        return;
-    }
-    describe(owner, &holder->ref);
-    describe_member(member, &holder->ref, slot);
-    snprintf(text, 2 * TEXT, "the pointer %sat offset %zu of %s", member,
-             (size_t)(slot - holder->ref.base), owner);
-}
-
-/* From the object towards a root. false: there is nothing further. */
-static bool print_step(const struct search *search, uintptr_t *base)
-{
-    uintptr_t slot = search->from[unit_of(*base)];
-    struct tri__ref ref;
-    char text[TEXT], member[MEMBER];
-
-    if (slot == 0) {
-        tri__warn("  which only a stack holds, or nothing any more");
-        return false;
-    }
-    if (!tri__resolve(slot, &ref) || ref.span_class == TRI__ARENA_SPAN) {
-        tri__warn("  which a root, handle or arena holds, at %#zx", (size_t)slot);
-        return false;
-    }
-    describe(text, &ref);
-    describe_member(member, &ref, slot);
-    tri__warn("  which is %sat offset %zu of %s", member, (size_t)(slot - ref.base), text);
-    *base = ref.base;
-    return true;
-}
-
-static void print_path(uintptr_t owner)
-{
-    struct search search;
-
-    if (begin_search(&search)) {
-        search_until(&search, owner);
-        for (unsigned step = 0; step < PATH_MOST && print_step(&search, &owner); step++)
-            continue;
-    }
-    end_search(&search);
-}
 
 static void print_finding(const struct tri__holder *holder, uintptr_t slot, uintptr_t value,
                           const struct tri__ref *lost)
 {
-    char where[2 * TEXT], what[TEXT];
+    char where[2 * TRI__DESCRIPTION], what[TRI__DESCRIPTION];
 
-    describe_slot(where, holder, slot);
-    describe(what, lost);
+    tri__describe_slot(where, holder, slot);
+    tri__describe_object(what, lost);
     tri__warn("a barrier is missing: %s holds %#zx, in %s, which the mark has not reached", where,
               (size_t)value, what);
     if (holder->kind == TRI__HOLDER_OBJECT)
-        print_path(holder->ref.base);
+        tri__print_path(holder->ref.base);
 }
 
 /* ---- the check ---- */

@@ -14,6 +14,7 @@
 #include "heap/cache.h"
 #include "heap/double_check.h"
 #include "heap/type_notes.h"
+#include "heap/watch.h"
 #include "layout/heap_bits.h"
 #include "layout/type_hold.h"
 
@@ -110,9 +111,9 @@ static void *alloc_leaf(struct tri__cache *cache, size_t bytes)
 static uintptr_t take_typed(struct tri__cache *cache, const tri_type *type)
 {
     unsigned number = tri__typed_run(type);
-    const void *tag = cache->front.runs[number].tag;
+    const struct tri__span *span = cache->spans[number];
 
-    if (number == 0 || (tag != NULL && tag != type))
+    if (number == 0 || (span != NULL && span->type != type))
         return 0;
     return take_slot(cache, number, type->slot_size, type);
 }
@@ -208,12 +209,14 @@ static void *alloc_object(const tri_type *type, size_t bytes)
 void *tri__alloc_slow(const tri_type *type)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP("tri_new or tri_alloc");
     return alloc_object(type, type->size);
 }
 
 void *tri_alloc_array(const tri_type *type, size_t n)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     size_t bytes;
 
     if (__builtin_mul_overflow(type->size, n, &bytes))
@@ -224,6 +227,7 @@ void *tri_alloc_array(const tri_type *type, size_t n)
 void *tri_alloc_flex(const tri_type *type, size_t n)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     size_t bytes;
 
     if (type->tail == NULL)
@@ -239,12 +243,14 @@ void *tri_alloc_flex(const tri_type *type, size_t n)
 void *tri_alloc_bytes(size_t n)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     return alloc_leaf(current_cache(), n);
 }
 
 void *tri_alloc_conservative(size_t n)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     size_t rounded = (n + TRI_WORD - 1) & ~(size_t)(TRI_WORD - 1);
 
     if (rounded < n)
@@ -255,6 +261,7 @@ void *tri_alloc_conservative(size_t n)
 char *tri_strdup(const char *s)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     size_t bytes = strlen(s) + 1;
     char *copy = tri_alloc_bytes(bytes);
 

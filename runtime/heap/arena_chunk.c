@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "heap/arena_quarantine.h"
 #include "heap/double_check.h"
+#include "heap/graves.h"
 #include "heap/object.h"
 
 _Static_assert(offsetof(struct tri__arena_chunk, span) == 0, "tri__arena_chunk_of casts");
@@ -120,6 +121,7 @@ struct tri__arena_chunk *tri__arena_chunk_take(size_t bytes, uint64_t arena, uin
     chunk->arena = arena;
     chunk->first = first;
     chunk->bytes = bytes;
+    tri__graves_open(base, bytes);
     set_up(chunk, base, dirty);
     tri__span_publish(&chunk->span);
     tri__fetch_add_relaxed(&counts.live_bytes, bytes);

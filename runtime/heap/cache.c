@@ -9,7 +9,9 @@
 #include "base/fatal.h"
 #include "base/os.h"
 #include "heap/double_check.h"
+#include "heap/graves.h"
 #include "heap/type_notes.h"
+#include "heap/watch.h"
 #include "layout/heap_bits.h"
 #include "layout/type.h"
 
@@ -40,10 +42,13 @@ static void hold(struct tri__cache *cache, unsigned number, struct tri__span *sp
 }
 
 /* What a run is laid out for when it is cut. A run that fits no type is tagged with its own
- * address, which no type's tag equals. */
+ * address, which no type's tag equals; so are all
+ * while uses are watched [inv.verify.watched]. */
 static const void *tag_of(const struct tri__run *run, const struct tri__span *span,
                           const tri_type *type)
 {
+    if (TRI__UNLIKELY((tri__watched & TRI__WATCH_USES) != 0))
+        return run;
     switch ((enum tri__kind)tri__class_info[span->span_class].kind) {
     case TRI__KIND_LEAF:
         return &tri_type_bytes;
@@ -90,6 +95,7 @@ static bool cut_run(struct tri__cache *cache, unsigned number, struct tri__span 
     bytes = count * span->slot_bytes;
     run->current = span->base + first * span->slot_bytes;
     run->end = run->current + bytes;
+    tri__graves_open(run->current, bytes);
     if (span->dirty)
         memset((void *)run->current, 0, bytes);
     lay_out(run, span, type, count);
@@ -118,8 +124,13 @@ void tri__file_span(struct tri__span *span, uint8_t side)
 /* Sweeps a span that the caller has popped: true if anything in it is alive. */
 static bool sweep(struct tri__span *span)
 {
-    uint32_t freed, live = tri__span_sweep(span, &freed);
+    uint32_t freed, live;
 
+    if (tri__graves_are_kept())
+        tri__graves_note(span);
+    live = tri__span_sweep(span, &freed);
+    if (tri__graves_are_kept() && freed != 0)
+        tri__graves_fill(span);
     tri__fetch_add_relaxed(&tri__heap.freed, freed * span->slot_bytes);
     return live != 0;
 }

@@ -49,6 +49,10 @@ struct tri__heap_hooks {
     void (*take_over)(void);
     /* `bytes` cannot be had. A safepoint. true: something was done about it, try again. */
     bool (*out_of_memory)(struct tri__cache *cache, size_t bytes, unsigned attempt);
+    /* The program has called `call`, which uses the heap, from `caller` (heap/watch.h). */
+    void (*used)(const char *call, const void *caller);
+    /* Writes the name of an address of code, for tools like addr2line. Once, before a fatal end. */
+    void (*name_code)(const void *address, char *text, size_t room);
 };
 
 struct tri__heap {

@@ -9,6 +9,7 @@
 #include "base/fatal.h"
 #include "base/pool.h"
 #include "heap/double_check.h"
+#include "heap/graves.h"
 #include "layout/heap_bits.h"
 
 _Static_assert(offsetof(struct tri__span, link) == 0, "tri__span_of_link casts");
@@ -64,6 +65,7 @@ struct tri__span *tri__span_new(uintptr_t base, size_t pages, uint8_t span_class
     span->dirty = dirty;
     tri__store_relaxed(&span->type, NULL);
     span->own = NULL;
+    tri__graves_open(base, pages << TRI__PAGE_SHIFT);
     place_metadata(span);
     tri__span_reset(span);
     return span;

@@ -21,6 +21,7 @@
 #include "heap/arena_chunk.h"
 #include "heap/arena_fault.h"
 #include "heap/object.h"
+#include "heap/watch.h"
 #include "mutator/mutator.h"
 
 #define SLAB_BYTES ((size_t)16 << 10)
@@ -99,6 +100,7 @@ static void *fail(void)
 tri_arena *tri_arena_new(void)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     struct tri__stack_entry *link;
     struct tri_arena *arena;
 
@@ -214,12 +216,14 @@ static void *alloc_value(struct tri_arena *arena, const tri_type *type, size_t c
 void *tri_arena_alloc(tri_arena *handle, const tri_type *type)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     return alloc_value(arena_of(handle, __func__), type, type->tail == NULL, type->size);
 }
 
 void *tri_arena_alloc_array(tri_arena *handle, const tri_type *type, size_t n)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     struct tri_arena *arena = arena_of(handle, __func__);
     size_t bytes;
 
@@ -235,6 +239,7 @@ void *tri_arena_alloc_array(tri_arena *handle, const tri_type *type, size_t n)
 void *tri_arena_alloc_flex(tri_arena *handle, const tri_type *type, size_t n)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     struct tri_arena *arena = arena_of(handle, __func__);
     size_t bytes;
 
@@ -299,6 +304,7 @@ static void free_chunks(struct tri_arena *arena)
 void tri_arena_free(tri_arena *handle)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     struct tri_arena *arena;
     uint32_t uses;
 
@@ -345,6 +351,7 @@ static void *keep_value(const struct tri__arena_chunk *chunk, uintptr_t address)
 void *tri_arena_keep(const void *p)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     uintptr_t address = (uintptr_t)p;
     struct tri__ref ref;
 

@@ -16,6 +16,7 @@
 #include "base/entry.h"
 #include "base/fatal.h"
 #include "base/os.h"
+#include "heap/watch.h"
 #include "mutator/exit.h"
 #include "mutator/handshake.h"
 #include "mutator/stack.h"
@@ -328,6 +329,7 @@ int tri_thread_create(pthread_t *thread, const pthread_attr_t *attributes,
                       void *(*function)(void *), void *argument)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     struct start *start = malloc(sizeof *start);
     int error;
 

@@ -9,6 +9,7 @@
 #include "base/entry.h"
 #include "base/fatal.h"
 #include "base/pool.h"
+#include "heap/watch.h"
 #include "mutator/roots.h"
 
 #define SLAB_BYTES ((size_t)16 << 10)
@@ -29,6 +30,7 @@ static tri_handle *handle_of(struct tri__stack_entry *link)
 tri_handle *tri_handle_new(void *p)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     struct tri__stack_entry *link = tri__pool_take(&pool);
     tri_handle *handle;
 
@@ -44,6 +46,8 @@ tri_handle *tri_handle_new(void *p)
 
 void *tri_handle_get(const tri_handle *handle)
 {
+    TRI__USES_HEAP(__func__);
+
     /* acq <- rel in tri_handle_set(), so a handle may hand an object over */
     return tri__load_acquire(&handle->object);
 }
@@ -51,12 +55,14 @@ void *tri_handle_get(const tri_handle *handle)
 void tri_handle_set(tri_handle *handle, void *p)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     tri_store_release(&handle->object, p);
 }
 
 void tri_handle_free(tri_handle *handle)
 {
     TRI__IN_RUNTIME;
+    TRI__USES_HEAP(__func__);
     if (handle == NULL)
         return;
     tri_store(&handle->object, NULL);

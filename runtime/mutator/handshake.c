@@ -86,7 +86,7 @@ static void release(struct tri__mutator *mutator)
 {
     tri__cache_flip(&mutator->writer.cache);
     tri__buffer_reset(&mutator->writer);
-    mutator->writer.cache.front.barrier = TRI__BARRIER_IDLE;
+    mutator->writer.cache.front.barrier = tri__barrier_at_rest();
     tri__store_relaxed(&mutator->scanned_asleep, false);
 }
 
@@ -129,11 +129,13 @@ static bool catch_up(struct tri__mutator *mutator, uint64_t announcement, bool o
 {
     uint8_t stage = stage_of(announcement), *barrier = &mutator->writer.cache.front.barrier;
 
-    if (stage == TRI__BARRIER_IDLE && *barrier != TRI__BARRIER_IDLE)
+    if (stage == TRI__BARRIER_IDLE && !tri__barrier_is_at_rest(*barrier))
         release(mutator);
-    if (stage != TRI__BARRIER_IDLE && *barrier == TRI__BARRIER_IDLE)
+    if (stage != TRI__BARRIER_IDLE && tri__barrier_is_at_rest(*barrier))
         arm(mutator);
     TRI__ASSERT(mutator->writer.cache.side == side_of(announcement));
+    TRI__CHECK(!tri__barrier_is_at_rest(*barrier) ||
+               *barrier == tri__barrier_at_rest()); /* [inv.verify.watched] */
     if (stage != TRI__BARRIER_SCANNED)
         return false;
     if (*barrier == TRI__BARRIER_UNSCANNED)

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking at stores, while verification watches them. Locks: none. */
+#include "barrier/watch.h"
+
+#include <stdio.h>
+
+#include "base/fatal.h"
+#include "heap/arena_chunk.h"
+#include "heap/graves.h"
+
+#define WHERE 256u
+
+/* How objects come to be freed while they are used. */
+#define UNSEEN                                                                                     \
+    "No root, handle, stack or object that the collector knows of led to it at the end of a "      \
+    "mark, so it is used through a pointer that was stored plainly, copied by memcpy, forgotten "  \
+    "in TRI_TYPE, or kept in memory that is no root; docs/verify-clobber.md"
+
+struct store {
+    const char *call;
+    const void *caller;
+};
+
+/* Static: there is one fatal end. */
+static const char *place_of(const struct store *store)
+{
+    static char text[WHERE];
+
+    tri__heap.hooks.name_code(store->caller, text, sizeof text);
+    return text;
+}
+
+/* ---- where to ---- */
+
+static void check_arena(const struct store *store, uintptr_t slot)
+{
+    const struct tri__arena_chunk *chunk = tri__arena_chunk_of(tri__span_at(slot));
+
+    if (tri__load_acquire(&chunk->state) != TRI__ARENA_FREED) /* acq <- rel in retire() */
+        return;
+    tri__fatal("%s(), called from %s, into arena %llu after tri_arena_free(): the slot at %#zx is "
+               "byte %llu of the arena's memory. Free the arena later, or copy what is to outlive "
+               "it with tri_arena_keep(); docs/verify-blocking.md",
+               store->call, place_of(store), (unsigned long long)chunk->arena, (size_t)slot,
+               (unsigned long long)(chunk->first + (slot - chunk->span.base)));
+}
+
+_Noreturn static void into_freed(const struct store *store, uintptr_t slot, uintptr_t base)
+{
+    tri__fatal("%s(), called from %s, into an object that was freed: the slot at %#zx is at offset "
+               "%zu of what was \"%s\" at %#zx. " UNSEEN,
+               store->call, place_of(store), (size_t)slot, (size_t)(slot - base),
+               tri__grave_name(base), (size_t)base);
+}
+
+_Noreturn static void into_given_up(const struct store *store, uintptr_t slot, uintptr_t base)
+{
+    tri__fatal("%s(), called from %s, into an object after tri_free(): the slot at %#zx is at "
+               "offset %zu of \"%s\" at %#zx. Do not use an object that was given up, or leave "
+               "tri_free() out; docs/verify-clobber.md",
+               store->call, place_of(store), (size_t)slot, (size_t)(slot - base),
+               tri__grave_name(base), (size_t)base);
+}
+
+static void check_slot(const struct store *store, uintptr_t slot)
+{
+    struct tri__ref ref;
+    uintptr_t base;
+
+    if (!tri__in_heap(slot))
+        return;
+    if (tri__locate(slot, &ref) && ref.span_class == TRI__ARENA_SPAN) {
+        check_arena(store, slot);
+        return;
+    }
+    if (!tri__graves_are_kept())
+        return;
+    if (tri__grave_at(slot, &base))
+        into_freed(store, slot, base);
+    if (tri__resolve(slot, &ref) && tri__is_given_up(ref.base))
+        into_given_up(store, slot, ref.base);
+}
+
+/* ---- what ---- */
+
+_Noreturn static void of_freed(const struct store *store, uintptr_t value, uintptr_t base)
+{
+    tri__fatal("%s(), called from %s, of a pointer to an object that was freed: %#zx leads to what "
+               "was \"%s\" at %#zx. " UNSEEN,
+               store->call, place_of(store), (size_t)value, tri__grave_name(base), (size_t)base);
+}
+
+_Noreturn static void of_given_up(const struct store *store, uintptr_t value, uintptr_t base)
+{
+    tri__fatal("%s(), called from %s, of a pointer to an object after tri_free(): %#zx leads to "
+               "\"%s\" at %#zx. Do not use an object that was given up, or leave tri_free() out; "
+               "docs/verify-clobber.md",
+               store->call, place_of(store), (size_t)value, tri__grave_name(base), (size_t)base);
+}
+
+_Noreturn static void of_pattern(const struct store *store, uintptr_t value, uintptr_t base)
+{
+    tri__fatal("%s(), called from %s, of %#zx, which is no pointer but what the memory of freed "
+               "objects is filled with: it was read from what was \"%s\" at %#zx. " UNSEEN,
+               store->call, place_of(store), (size_t)value, tri__grave_name(base), (size_t)base);
+}
+
+static void check_value(const struct store *store, uintptr_t value)
+{
+    struct tri__ref ref;
+    uintptr_t base;
+
+    if (tri__grave_is_pattern(value, &base))
+        of_pattern(store, value, base);
+    if (tri__grave_at(value, &base))
+        of_freed(store, value, base);
+    if (tri__resolve(value, &ref) && ref.span_class != TRI__ARENA_SPAN &&
+        tri__is_given_up(ref.base))
+        of_given_up(store, value, ref.base);
+}
+
+/* ---- over what ---- */
+
+_Noreturn static void over_pattern(const struct store *store, uintptr_t slot, uintptr_t base)
+{
+    tri__fatal("%s(), called from %s, over a word at %#zx that was copied from a freed object, "
+               "from what was \"%s\" at %#zx: what freed objects are filled with. " UNSEEN,
+               store->call, place_of(store), (size_t)slot, tri__grave_name(base), (size_t)base);
+}
+
+static void check_old(const struct store *store, uintptr_t slot)
+{
+    uintptr_t base;
+
+    if (tri__grave_is_pattern(tri__load_relaxed((uintptr_t *)slot), &base))
+        over_pattern(store, slot, base);
+}
+
+/* ---- all of it ---- */
+
+void tri__watch_store_slow(const char *call, uintptr_t slot, uintptr_t value, const void *caller)
+{
+    struct store store = {call, caller};
+
+    tri__watch_use(call, caller);
+    check_slot(&store, slot);
+    if (!tri__graves_are_kept())
+        return;
+    check_old(&store, slot);
+    check_value(&store, value);
+}
+
+void tri__watch_range_slow(const struct tri__range *range, const void *caller)
+{
+    struct store store = {range->call, caller};
+    struct tri__type_pointers it;
+    uintptr_t slot;
+
+    tri__watch_use(range->call, caller);
+    if (range->bytes == 0)
+        return;
+    check_slot(&store, range->dst);
+    tri__range_check_all(range);
+    if (!tri__graves_are_kept() || range->src == 0)
+        return;
+    it = tri__range_pointers(range);
+    while ((slot = tri__type_pointers_next(&it)) != 0)
+        check_value(&store, tri__load_relaxed((uintptr_t *)(slot - range->dst + range->src)));
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Searching from the roots. Breadth first, so that paths are short. */
+#include "collector/verify_path.h"
+
+#include <stdio.h>
+
+#include "base/fatal.h"
+#include "base/os.h"
+#include "heap/type_notes.h"
+#include "layout/member_name.h"
+
+#define PATH_MOST 8u /* steps of a path that are printed */
+#define MEMBER 80u
+
+/* `from` has, for each unit of the heap, the slot through which the object there was found first;
+ * `queue` the objects found. */
+struct tri__search {
+    uintptr_t *from, *queue;
+    size_t units, head, tail;
+    bool (*is_wanted)(uintptr_t base); /* NULL: `wanted` is */
+    uintptr_t wanted;                  /* 0 until it is known */
+    bool found;
+};
+
+static size_t unit_of(uintptr_t base)
+{
+    return (base - tri__heap.base) / TRI__NOTE_UNIT;
+}
+
+static bool is_wanted(const struct tri__search *search, uintptr_t base)
+{
+    return search->is_wanted != NULL ? search->is_wanted(base) : base == search->wanted;
+}
+
+static void find_object(const struct tri__holder *holder, uintptr_t slot, uintptr_t value,
+                        void *argument)
+{
+    struct tri__search *search = argument;
+    struct tri__ref ref;
+
+    (void)holder;
+    if (search->found || !tri__locate(value, &ref) || ref.span_class == TRI__ARENA_SPAN ||
+        tri__load_acquire(ref.colour) != TRI__BLACK)
+        return;
+    if (unit_of(ref.base) >= search->units || search->from[unit_of(ref.base)] != 0)
+        return;
+    search->from[unit_of(ref.base)] = slot;
+    search->found = is_wanted(search, ref.base);
+    if (search->found)
+        search->wanted = ref.base;
+    else
+        search->queue[search->tail++] = ref.base;
+}
+
+static bool begin_search(struct tri__search *search)
+{
+    size_t bytes;
+
+    search->units =
+        (tri__page_heap_committed(&tri__heap.pages) << TRI__PAGE_SHIFT) / TRI__NOTE_UNIT;
+    bytes = search->units * sizeof *search->from;
+    search->from = tri__os_map(bytes);
+    search->queue = search->from == NULL ? NULL : tri__os_map(bytes);
+    return search->queue != NULL;
+}
+
+static void end_search(struct tri__search *search)
+{
+    size_t bytes = search->units * sizeof *search->from;
+
+    if (search->queue != NULL)
+        tri__os_unmap(search->queue, bytes);
+    if (search->from != NULL)
+        tri__os_unmap(search->from, bytes);
+}
+
+static void run_search(struct tri__search *search)
+{
+    tri__root_words_each(find_object, search);
+    while (search->head < search->tail && !search->found) {
+        struct tri__ref ref;
+
+        if (tri__resolve(search->queue[search->head++], &ref))
+            tri__object_words_each(&ref, find_object, search);
+    }
+}
+
+/* ---- messages ---- */
+
+void tri__describe_object(char *text, const struct tri__ref *ref)
+{
+    const tri_type *type = tri__noted_type(ref);
+
+    snprintf(text, TRI__DESCRIPTION, "%s%s%s at %#zx (%zu bytes)", type == NULL ? "" : "\"",
+             type == NULL         ? "an object without pointers"
+             : type->name != NULL ? type->name
+                                  : "a type without a name",
+             type == NULL ? "" : "\"", (size_t)ref->base, tri__ref_limit(ref) - ref->base);
+}
+
+/* With a space behind it; or nothing, if its name is not known. */
+static void describe_member(char *text, const struct tri__ref *ref, uintptr_t slot)
+{
+    const tri_type *type = tri__noted_type(ref);
+    char name[MEMBER - 4];
+
+    if (type != NULL && tri__member_name(type, slot - ref->base, name, sizeof name))
+        snprintf(text, MEMBER, "\"%s\" ", name);
+    else
+        *text = '\0';
+}
+
+void tri__describe_slot(char *text, const struct tri__holder *holder, uintptr_t slot)
+{
+    static const char *const names[] = {[TRI__HOLDER_ROOT] = "the root",
+                                        [TRI__HOLDER_HANDLE] = "the handle",
+                                        [TRI__HOLDER_ARENA] = "the word of an arena"};
+    char owner[TRI__DESCRIPTION], member[MEMBER];
+
+    if (holder->kind != TRI__HOLDER_OBJECT) {
+        snprintf(text, 2 * TRI__DESCRIPTION, "%s at %#zx", names[holder->kind], (size_t)slot);
+        return;
+    }
+    tri__describe_object(owner, &holder->ref);
+    describe_member(member, &holder->ref, slot);
+    snprintf(text, 2 * TRI__DESCRIPTION, "the pointer %sat offset %zu of %s", member,
+             (size_t)(slot - holder->ref.base), owner);
+}
+
+/* From the object towards a root. false: there is nothing further. */
+static bool print_step(const struct tri__search *search, uintptr_t *base)
+{
+    uintptr_t slot = search->from[unit_of(*base)];
+    struct tri__ref ref;
+    char text[TRI__DESCRIPTION], member[MEMBER];
+
+    if (slot == 0) {
+        tri__warn("  which only a stack holds, or nothing any more");
+        return false;
+    }
+    if (!tri__resolve(slot, &ref) || ref.span_class == TRI__ARENA_SPAN) {
+        tri__warn("  which a root, handle or arena holds, at %#zx", (size_t)slot);
+        return false;
+    }
+    tri__describe_object(text, &ref);
+    describe_member(member, &ref, slot);
+    tri__warn("  which is %sat offset %zu of %s", member, (size_t)(slot - ref.base), text);
+    *base = ref.base;
+    return true;
+}
+
+void tri__search_print(const struct tri__search *search, uintptr_t base)
+{
+    for (unsigned step = 0; step < PATH_MOST && print_step(search, &base); step++)
+        continue;
+}
+
+void tri__print_path(uintptr_t base)
+{
+    struct tri__search search = {.wanted = base};
+
+    if (begin_search(&search)) {
+        run_search(&search);
+        tri__search_print(&search, base);
+    }
+    end_search(&search);
+}
+
+bool tri__search_reachable(bool (*wanted)(uintptr_t base),
+                           void (*report)(const struct tri__search *search, uintptr_t base))
+{
+    struct tri__search search = {.is_wanted = wanted};
+
+    if (begin_search(&search)) {
+        run_search(&search);
+        if (search.found)
+            report(&search, search.wanted);
+    }
+    end_search(&search);
+    return search.found;
+}

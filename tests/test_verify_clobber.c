@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/* TRICOLOR_VERIFY=clobber: what has been freed or given up is recognized when it is used, and
+ * named; memory that is handed out is zero all the same; correct programs pass in silence. See:
+ * [inv.verify.freed], [inv.verify.given-up], docs/verify-clobber.md. */
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture.h"
+#include "collected.h"
+#include "random.h"
+#include "suite.h"
+
+#include "base/atomic.h"
+
+/* There in sanitized builds: then freed memory is poisoned, and must not be read. */
+void __asan_poison_memory_region(const volatile void *start, size_t bytes) __attribute__((weak));
+
+typedef struct link {
+    uintptr_t number;
+    struct link *next;
+} link_t;
+TRI_TYPE(link_t, next);
+
+typedef struct wide { /* with a footer */
+    uintptr_t numbers[100];
+    link_t *link;
+} wide;
+TRI_TYPE(wide, link);
+
+typedef struct owner {
+    link_t *first, *second;
+    wide *wide;
+} owner;
+TRI_TYPE(owner, first, second, wide);
+
+TRI_ROOT static owner *root;
+TRI_ROOT static link_t *second_root;
+
+static uint64_t seed;
+
+static void start_verified(const char *modes)
+{
+    tri_config config = TRI_CONFIG_INIT;
+
+    config.gc_percent = -1;
+    config.stall_ms = UINT_MAX;
+    config.verify = modes;
+    if (tri_init(&config) != 0)
+        abort();
+}
+
+/* ---- wrong programs ---- */
+
+static struct hidden freed, freed_wide, freed_large, freed_bytes, given_up;
+static tri_handle *handle;
+static tri_arena *arena;
+static link_t *in_arena;
+
+static __attribute__((noinline)) void make_garbage(void)
+{
+    freed = hide(tri_new(link_t));
+    freed_wide = hide(tri_new(wide));
+    freed_large = hide(tri_new_array(wide, 100));
+    freed_bytes = hide(tri_alloc_bytes(100));
+}
+
+/* It still lives when it is given up, and what was freed is not handed out again. */
+static __attribute__((noinline)) void give_one_up(void)
+{
+    link_t *object = second_root;
+
+    given_up = hide(object);
+    tri_store(&second_root, NULL);
+    tri_free(object);
+}
+
+/* Objects of the same kinds live, so that spans stay. */
+static void make_world(void)
+{
+    tri_store(&root, tri_new(owner));
+    tri_store(&root->first, tri_new(link_t));
+    tri_store(&root->wide, tri_new(wide));
+    handle = tri_handle_new(tri_alloc_bytes(100));
+    arena = tri_arena_new();
+    in_arena = tri_arena_alloc(arena, &tri_type_link_t);
+    tri_store(&second_root, tri_new(link_t));
+    make_garbage();
+    clear_stack();
+    tri_collect();
+    clear_stack();
+    give_one_up();
+}
+
+static link_t *freed_link(void)
+{
+    return reveal(freed);
+}
+
+static link_t *left_in_it(void)
+{
+    return freed_link()->next;
+}
+
+static void store_into(void)
+{
+    tri_store(&freed_link()->next, root->first);
+}
+static void exchange_into(void)
+{
+    tri_exchange(&freed_link()->next, root->first);
+}
+static void compare_into(void)
+{
+    link_t *expected = NULL;
+
+    tri_compare_exchange(&freed_link()->next, &expected, root->first);
+}
+static void store_into_wide(void)
+{
+    tri_store(&((wide *)reveal(freed_wide))->link, NULL);
+}
+static void store_it(void)
+{
+    tri_store(&root->second, freed_link());
+}
+static void store_inside(void)
+{
+    tri_store((void **)&root->second, (void *)((char *)reveal(freed_wide) + 80));
+}
+static void store_large(void)
+{
+    tri_store((void **)&root->second, reveal(freed_large));
+}
+static void store_bytes(void)
+{
+    tri_store((void **)&root->second, reveal(freed_bytes));
+}
+static void store_in_handle(void)
+{
+    tri_handle_set(handle, freed_link());
+}
+static void exchange_it(void)
+{
+    tri_exchange(&root->second, freed_link());
+}
+static void move_it(void)
+{
+    link_t *links[2] = {NULL, freed_link()};
+
+    tri_memcpy(&root->first, links, sizeof links);
+}
+static void move_into(void)
+{
+    tri_memclr(freed_link(), sizeof(link_t));
+}
+static void store_what_was_left(void)
+{
+    tri_store(&root->second, left_in_it());
+}
+static void store_over_what_was_left(void)
+{
+    *(link_t *volatile *)&root->second = left_in_it();
+    tri_store(&root->second, NULL);
+}
+static void keep_what_was_left(void)
+{
+    *(link_t *volatile *)&root->first->next = left_in_it();
+    tri_collect();
+}
+static void keep_in_object(void)
+{
+    *(link_t *volatile *)&root->first->next = freed_link();
+    tri_collect();
+}
+static void keep_in_footer(void)
+{
+    *(link_t *volatile *)&root->wide->link = freed_link();
+    tri_collect();
+}
+static void keep_in_root(void)
+{
+    *(link_t *volatile *)&second_root = freed_link();
+    tri_collect();
+}
+static void keep_in_arena(void)
+{
+    *(link_t *volatile *)&in_arena->next = freed_link();
+    tri_collect();
+}
+static void give_up_freed(void)
+{
+    tri_free(freed_link());
+}
+static void give_up_twice(void)
+{
+    tri_free(reveal(given_up));
+}
+static void give_up_inside(void)
+{
+    tri_free(&root->first->next);
+}
+static void give_up_value(void)
+{
+    tri_free(in_arena);
+}
+static void give_up_elsewhere(void)
+{
+    tri_free(&seed);
+}
+static void store_into_given_up(void)
+{
+    tri_store(&((link_t *)reveal(given_up))->next, NULL);
+}
+static void store_given_up(void)
+{
+    tri_store(&root->second, (link_t *)reveal(given_up));
+}
+static void clear_given_up(void)
+{
+    tri_memclr(reveal(given_up), sizeof(link_t));
+}
+static void give_up_held(void)
+{
+    tri_store(&root->second, tri_new(link_t));
+    tri_store(&root->second->next, tri_new(link_t));
+    tri_free(root->second->next);
+    tri_collect();
+}
+static void give_up_root(void)
+{
+    tri_free(root);
+    tri_collect();
+}
+static void give_up_in_handle(void)
+{
+    tri_free(tri_handle_get(handle));
+    tri_collect();
+}
+static void give_up_in_arena(void)
+{
+    tri_store(&in_arena->next, tri_new(link_t));
+    tri_free(in_arena->next);
+    tri_collect();
+}
+
+static const struct wrong {
+    void (*use)(void);
+    const char *what, *which;
+    bool reads; /* freed memory: not where it is poisoned */
+} wrongs[] = {
+    {store_into, "tri_store(), called from ", "at offset 8 of what was \"link_t\" at 0x", false},
+    {exchange_into, "tri_exchange(), called", "at offset 8 of what was \"link_t\" at 0x", false},
+    {compare_into, "tri_compare_exchange(), ", "at offset 8 of what was \"link_t\" at 0x", false},
+    {store_into_wide, "into an object that was freed", "800 of what was \"wide\" at 0x", false},
+    {store_it, "of a pointer to an object that was freed", "what was \"link_t\" at 0x", false},
+    {store_inside, "of a pointer to an object that was freed", "what was \"wide\" at 0x", false},
+    {store_large, "of a pointer to an object that was freed", "what was \"wide\" at 0x", false},
+    {store_bytes, "of a pointer to an object", "\"an object without pointers\" at 0x", false},
+    {store_in_handle, "of a pointer to an object", "what was \"link_t\" at 0x", false},
+    {exchange_it, "tri_exchange(), called from", "what was \"link_t\" at 0x", false},
+    {move_it, "tri_memcpy(), called from", "what was \"link_t\" at 0x", false},
+    {move_into, "tri_memclr(), called from", "offset 0 of what was \"link_t\" at 0x", false},
+    {store_what_was_left, "of 0xdead", "it was read from what was \"link_t\" at 0x", true},
+    {store_over_what_was_left, "over a word at 0x", "from what was \"link_t\" at 0x", true},
+    {keep_what_was_left, "the pointer at offset 8 of \"link_t\" at 0x", "holds 0xdead", true},
+    {keep_in_object, "the pointer at offset 8 of \"link_t\" at 0x",
+     "which is at offset 0 of \"owner\"", false},
+    {keep_in_footer, "the pointer at offset 800 of \"wide\" at 0x", "what was \"link_t\"", false},
+    {keep_in_root, "the root at 0x", "what was \"link_t\"", false},
+    {keep_in_arena, "the word of an arena at 0x", "what was \"link_t\"", false},
+    {give_up_freed, "tri_free() of 0x", "that was freed already: what was \"link_t\"", false},
+    {give_up_twice, "tri_free() of \"link_t\" at 0x", "a second time", false},
+    {give_up_inside, "tri_free() of 0x", "8 bytes behind the beginning", false},
+    {give_up_value, "tri_free() of 0x", "which lies in an arena", false},
+    {give_up_elsewhere, "tri_free() of 0x", "where there is no object of the heap", false},
+    {store_into_given_up, "into an object after tri_free(): ", "8 of \"link_t\" at 0x", false},
+    {store_given_up, "of a pointer to an object after tri_free(): ", "\"link_t\" at 0x", false},
+    {clear_given_up, "tri_memclr(), called", "after tri_free()", false},
+    {give_up_held, "called for \"link_t\" at 0x", "which is at offset 8 of \"link_t\"", false},
+    {give_up_root, "called for \"owner\" at 0x", "which a root, handle or arena holds", false},
+    {give_up_in_handle, "for \"an object without", "which a root, handle or arena holds", false},
+    {give_up_in_arena, "called for \"link_t\" at 0x", "which a root, handle or arena hol", false},
+};
+enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
+
+static const struct wrong *wrong;
+
+static void run_wrong(void)
+{
+    start_verified("clobber");
+    make_world();
+    wrong->use();
+}
+
+START_TEST(wrong_uses_are_named)
+{
+    struct captured captured;
+
+    wrong = &wrongs[_i];
+    if (wrong->reads && __asan_poison_memory_region != NULL)
+        return;
+    captured = capture_child(run_wrong);
+    ck_assert_msg(captured_aborted(&captured), "%s", captured.text);
+    ck_assert_msg(strstr(captured.text, wrong->what) != NULL, "%s", captured.text);
+    ck_assert_msg(strstr(captured.text, wrong->which) != NULL, "%s", captured.text);
+}
+END_TEST
+
+static void run_unverified(void)
+{
+    start_verified("off");
+    make_world();
+    tri_free(reveal(given_up));
+    tri_free(NULL);
+    tri_free(root);
+    tri_store(&root->second, root->first);
+    tri_collect();
+    tri_arena_free(arena);
+    tri_handle_free(handle);
+    tri_shutdown();
+    _exit(0);
+}
+
+START_TEST(nothing_is_kept_in_mind_without_the_mode)
+{
+    struct captured captured = capture_child(run_unverified);
+
+    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
+                  captured.text);
+    ck_assert_str_eq(captured.text, "");
+}
+END_TEST
+
+/* ---- correct programs ---- */
+
+#define SIZES 200
+
+TRI_ROOT static void *kept[SIZES];
+
+/* A third of what there was, of all kinds, lives on; all else is full of what is not zero. */
+static void allocate_dirtily(struct random *random)
+{
+    for (size_t i = 0; i < SIZES; i++) {
+        size_t bytes = 8 * (1 + random_below(random, random_below(random, 8) == 0 ? 9000 : 100));
+        void *object = random_below(random, 2) == 0 ? tri_alloc_bytes(bytes)
+                                                    : tri_alloc_array(&tri_type_wide, bytes / 808);
+
+        if (!is_zero(object, tri_object_size(object)))
+            abort();
+        if (tri_object_type(object) == &tri_type_bytes)
+            memset(object, 0x5a, bytes);
+        if (random_below(random, 3) == 0)
+            tri_store(&kept[i], object);
+        tri_store(&second_root, tri_new(link_t));
+        if (!is_zero(second_root, sizeof *second_root))
+            abort();
+        second_root->number = i;
+    }
+}
+
+static void run_zeroed(void)
+{
+    struct random random = random_of(seed, 1);
+
+    start_verified("clobber");
+    for (int i = 0; i < 8; i++) {
+        allocate_dirtily(&random);
+        tri_collect();
+    }
+    memset(kept, 0, sizeof kept);
+    tri_shutdown();
+    _exit(0);
+}
+
+START_TEST(what_is_handed_out_is_zero)
+{
+    struct captured captured = capture_child(run_zeroed);
+
+    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
+                  captured.text);
+    ck_assert_str_eq(captured.text, "");
+}
+END_TEST
+
+#define SLOTS 100
+#define WORKERS 2
+
+typedef struct table {
+    link_t *links[SLOTS];
+} table;
+TRI_TYPE(table, links);
+
+TRI_ROOT static table *shared;
+static uint32_t stop; /* atomic */
+
+/* A list is taken out of the table and given up, from its first link on: links that were given up
+ * lead to each other. */
+static void drop_list(table *own, size_t slot)
+{
+    link_t *list = own->links[slot];
+
+    tri_store(&own->links[slot], NULL);
+    while (list != NULL) {
+        link_t *next = list->next;
+
+        tri_free(list);
+        list = next;
+    }
+}
+
+static void fill_arena(struct random *random)
+{
+    tri_arena *scratch = tri_arena_new();
+    link_t *last = NULL;
+
+    for (size_t i = random_below(random, 100); i-- > 0;) {
+        link_t *fresh = tri_arena_alloc(scratch, &tri_type_link_t);
+
+        tri_store(&fresh->next, last);
+        last = fresh;
+    }
+    tri_arena_free(scratch);
+}
+
+static void mutate(struct random *random, table *own)
+{
+    size_t slot = random_below(random, SLOTS);
+    link_t *fresh = tri_new(link_t);
+
+    tri_init_store(&fresh->next, own->links[slot]);
+    tri_store(&own->links[slot], fresh);
+    tri_store_release(&shared->links[slot], tri_new(link_t));
+    if (random_below(random, 8) == 0)
+        drop_list(own, slot);
+    if (random_below(random, 64) == 0)
+        fill_arena(random);
+    if (random_below(random, 64) == 0)
+        tri_memmove(&shared->links[slot / 2], &shared->links[0], 10 * sizeof(link_t *));
+    if (random_below(random, 64) == 0)
+        tri_free(tri_alloc_bytes(random_below(random, 100)));
+}
+
+static void *work(void *number)
+{
+    struct random random = random_of(seed, (uintptr_t)number);
+    table *own = tri_new(table);
+
+    while (tri__load_relaxed(&stop) == 0)
+        mutate(&random, own);
+    return NULL;
+}
+
+static void run_correct(void)
+{
+    pthread_t workers[WORKERS];
+
+    start_verified("barrier,layout,clobber,blocking");
+    tri_store(&shared, tri_new(table));
+    for (uintptr_t i = 0; i < WORKERS; i++)
+        if (pthread_create(&workers[i], NULL, work, (void *)i) != 0)
+            abort();
+    for (int i = 0; i < 10; i++)
+        tri_collect();
+    tri__store_relaxed(&stop, 1);
+    for (unsigned i = 0; i < WORKERS; i++)
+        TRI_BLOCKING
+            pthread_join(workers[i], NULL);
+    tri_shutdown();
+    _exit(0);
+}
+
+START_TEST(correct_programs_pass_in_silence)
+{
+    struct captured captured = capture_child(run_correct);
+
+    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
+                  captured.text);
+    ck_assert_str_eq(captured.text, "");
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    Suite *suite = suite_create("verify clobber");
+    TCase *tests = tcase_create("verify clobber");
+
+    seed = random_start(argc, argv);
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, wrong_uses_are_named, 0, WRONGS);
+    tcase_add_test(tests, nothing_is_kept_in_mind_without_the_mode);
+    tcase_add_test(tests, what_is_handed_out_is_zero);
+    tcase_add_test(tests, correct_programs_pass_in_silence);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
