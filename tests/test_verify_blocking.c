@@ -34,7 +34,7 @@ static void start_verified(const char *modes)
     tri_config config = TRI_CONFIG_INIT;
 
     config.gc_percent = -1;
-    config.stall_ms = UINT_MAX;
+    config.stall_ms = UINT_MAX; /* the watchdog's lines would be taken for reports */
     config.verify = modes;
     if (tri_init(&config) != 0)
         abort();
