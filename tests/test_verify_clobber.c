@@ -13,6 +13,7 @@
 #include "suite.h"
 
 #include "base/atomic.h"
+#include "collector/cycle.h"
 
 /* There in sanitized builds: then freed memory is poisoned, and must not be read. */
 void __asan_poison_memory_region(const volatile void *start, size_t bytes) __attribute__((weak));
@@ -331,6 +332,46 @@ START_TEST(wrong_uses_are_named)
 }
 END_TEST
 
+/* What is given up while a mark runs may have been read in a way that was there before: only the
+ * next mark is held against it [inv.verify.given-up]. */
+static void give_up_in_mark(enum tri__cycle_stage stage)
+{
+    static bool done;
+
+    if (stage != TRI__STAGE_VERDICT || done)
+        return;
+    done = true;
+    tri_free(root->first->next);
+}
+
+static bool unlinks; /* what was given up, before the next mark */
+
+static void run_given_up_in_mark(void)
+{
+    start_verified("clobber");
+    make_world();
+    tri_store(&root->first->next, tri_new(link_t));
+    tri__cycle_at_stage = give_up_in_mark;
+    tri_collect();
+    if (unlinks)
+        tri_store(&root->first->next, NULL);
+    tri_collect();
+    _exit(0);
+}
+
+START_TEST(a_promise_is_held_against_the_next_mark)
+{
+    struct captured captured;
+
+    unlinks = _i != 0;
+    captured = capture_child(run_given_up_in_mark);
+    if (unlinks)
+        ck_assert_str_eq(captured.text, "");
+    else
+        ck_assert_msg(strstr(captured.text, "can still be reached") != NULL, "%s", captured.text);
+}
+END_TEST
+
 static void run_read(void)
 {
     start_verified("clobber");
@@ -530,6 +571,7 @@ int main(int argc, char **argv)
     seed = random_start(argc, argv);
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, wrong_uses_are_named, 0, WRONGS);
+    tcase_add_loop_test(tests, a_promise_is_held_against_the_next_mark, 0, 2);
     tcase_add_test(tests, reads_are_reported_by_asan);
     tcase_add_test(tests, nothing_is_kept_in_mind_without_the_mode);
     tcase_add_test(tests, what_is_handed_out_is_zero);
