@@ -288,10 +288,12 @@ static const struct wrong {
     {move_into, "tri_memclr(), called from", "offset 0 of what was \"link_t\" at 0x", false},
     {store_what_was_left, "of 0xdead", "it was read from what was \"link_t\" at 0x", true},
     {store_over_what_was_left, "over a word at 0x", "from what was \"link_t\" at 0x", true},
-    {keep_what_was_left, "the pointer at offset 8 of \"link_t\" at 0x", "holds 0xdead", true},
-    {keep_in_object, "the pointer at offset 8 of \"link_t\" at 0x",
-     "which is at offset 0 of \"owner\"", false},
-    {keep_in_footer, "the pointer at offset 800 of \"wide\" at 0x", "what was \"link_t\"", false},
+    {keep_what_was_left, "the pointer \"next\" at offset 8 of \"link_t\" at 0x", "holds 0xdead",
+     true},
+    {keep_in_object, "the pointer \"next\" at offset 8 of \"link_t\" at 0x",
+     "which is \"first\" at offset 0 of \"owner\"", false},
+    {keep_in_footer, "the pointer \"link\" at offset 800 of \"wide\" at 0x", "what was \"link_t\"",
+     false},
     {keep_in_root, "the root at 0x", "what was \"link_t\"", false},
     {keep_in_arena, "the word of an arena at 0x", "what was \"link_t\"", false},
     {give_up_freed, "tri_free() of 0x", "that was freed already: what was \"link_t\"", false},
@@ -302,7 +304,8 @@ static const struct wrong {
     {store_into_given_up, "into an object after tri_free(): ", "8 of \"link_t\" at 0x", false},
     {store_given_up, "of a pointer to an object after tri_free(): ", "\"link_t\" at 0x", false},
     {clear_given_up, "tri_memclr(), called", "after tri_free()", false},
-    {give_up_held, "called for \"link_t\" at 0x", "which is at offset 8 of \"link_t\"", false},
+    {give_up_held, "called for \"link_t\" at 0x", "which is \"next\" at offset 8 of \"link_t\"",
+     false},
     {give_up_root, "called for \"owner\" at 0x", "which a root, handle or arena holds", false},
     {give_up_in_handle, "for \"an object without", "which a root, handle or arena holds", false},
     {give_up_in_arena, "called for \"link_t\" at 0x", "which a root, handle or arena hol", false},
@@ -506,7 +509,8 @@ static void fill_arena(struct random *random)
     tri_arena_free(scratch);
 }
 
-static void mutate(struct random *random, table *own)
+/* `moved` has links that are in no other table, and are not given up. */
+static void mutate(struct random *random, table *own, table *moved)
 {
     size_t slot = random_below(random, SLOTS);
     link_t *fresh = tri_new(link_t);
@@ -514,12 +518,13 @@ static void mutate(struct random *random, table *own)
     tri_init_store(&fresh->next, own->links[slot]);
     tri_store(&own->links[slot], fresh);
     tri_store_release(&shared->links[slot], tri_new(link_t));
+    tri_store(&moved->links[slot], tri_new(link_t));
     if (random_below(random, 8) == 0)
         drop_list(own, slot);
     if (random_below(random, 64) == 0)
         fill_arena(random);
     if (random_below(random, 64) == 0)
-        tri_memmove(&shared->links[slot / 2], &shared->links[0], 10 * sizeof(link_t *));
+        tri_memmove(&moved->links[slot / 2], &moved->links[0], 10 * sizeof(link_t *));
     if (random_below(random, 64) == 0)
         tri_free(tri_alloc_bytes(random_below(random, 100)));
 }
@@ -527,10 +532,10 @@ static void mutate(struct random *random, table *own)
 static void *work(void *number)
 {
     struct random random = random_of(seed, (uintptr_t)number);
-    table *own = tri_new(table);
+    table *own = tri_new(table), *moved = tri_new(table);
 
     while (tri__load_relaxed(&stop) == 0)
-        mutate(&random, own);
+        mutate(&random, own, moved);
     return NULL;
 }
 
