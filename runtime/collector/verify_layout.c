@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/fatal.h"
+#include "collector/words.h"
 #include "heap/type_notes.h"
 #include "mutator/stack.h"
 
@@ -110,7 +111,7 @@ static void look_at_span(struct tri__span *span, void *unused)
         const tri_type *type;
         struct tri__ref ref;
 
-        if (tri__load_acquire(&span->colours[slot]) != TRI__BLACK ||
+        if (!tri__is_black(&span->colours[slot]) ||
             !tri__resolve(span->base + slot * span->slot_bytes, &ref))
             continue;
         type = tri__noted_type(&ref);

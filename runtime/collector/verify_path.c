@@ -40,7 +40,7 @@ static void find_object(const struct tri__holder *holder, uintptr_t slot, uintpt
 
     (void)holder;
     if (search->found || !tri__locate(value, &ref) || ref.span_class == TRI__ARENA_SPAN ||
-        tri__load_acquire(ref.colour) != TRI__BLACK)
+        !tri__is_black(ref.colour))
         return;
     if (unit_of(ref.base) >= search->units || search->from[unit_of(ref.base)] != 0)
         return;

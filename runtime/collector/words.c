@@ -111,7 +111,7 @@ static void visit_span(struct tri__span *span, void *argument)
     for (uint32_t slot = 0; slot < span->slots; slot++) {
         struct tri__ref ref;
 
-        if (tri__load_acquire(&span->colours[slot]) == TRI__BLACK &&
+        if (tri__is_black(&span->colours[slot]) &&
             tri__resolve(span->base + slot * span->slot_bytes, &ref))
             tri__object_words_each(&ref, words->visit, words->argument);
     }

@@ -19,6 +19,17 @@ struct tri__holder {
     struct tri__ref ref; /* OBJECT */
 };
 
+/* Is a slot black, and all seen that was written to it before it was painted? A colour is stored alone,
+ * or with the seven beside it: acq <- both rel in tri__span_paint(). Markers need not ask: what is
+ * born black they never look into. */
+static inline bool tri__is_black(const uint8_t *colour)
+{
+    if (tri__load_acquire(colour) != TRI__BLACK)
+        return false;
+    (void)tri__load_acquire((const uint64_t *)((uintptr_t)colour & ~(uintptr_t)7));
+    return true;
+}
+
 /* `slot` holds `value`, which is not NULL; the program may be storing there. No lock is held. */
 typedef void tri__visit_word(const struct tri__holder *holder, uintptr_t slot, uintptr_t value,
                              void *argument);
