@@ -222,8 +222,6 @@ void act_fork(struct worker *worker)
     count(&children);
 }
 
-extern char **environ;
-
 void act_spawn(struct worker *worker)
 {
     slot mine = tree_new(worker);
