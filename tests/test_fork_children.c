@@ -17,7 +17,6 @@
 #include "collector/cycle.h"
 #include "mutator/registry.h"
 
-extern char **environ;
 
 /* ---- what is left of others ---- */
 
