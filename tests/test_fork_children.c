@@ -17,7 +17,6 @@
 #include "collector/cycle.h"
 #include "mutator/registry.h"
 
-
 /* ---- what is left of others ---- */
 
 static void keep_a_list(struct coroutine *self)

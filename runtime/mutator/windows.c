@@ -136,12 +136,13 @@ static void await_readers(void)
 void tri__windows_add(const struct tri__window *start, const struct tri__window *stop)
 {
     TRI__IN_RUNTIME;
-    struct module *module, **end;
+    struct module **end;
 
     pthread_mutex_lock(&windows_lock);
     end = find_locked(start);
     if (*end == NULL) {
-        module = module_new(start, (size_t)(stop - start));
+        struct module *module = module_new(start, (size_t)(stop - start));
+
         if (module != NULL)
             tri__store_seqcst(end, module); /* with what it holds: for readers */
         else
