@@ -105,7 +105,8 @@ static inline size_t tri__arena_stride(size_t bytes)
  * No safepoint. */
 struct tri__arena_chunk *tri__arena_chunk_take(size_t bytes, uint64_t arena, uint64_t first);
 
-/* Adds a value of `bytes` bytes. 0: no room. `bytes` and `count` must fit each other; the type is
+/* Adds a value of `bytes` bytes; what it has taken of the chunk, a gap for alignment included, is
+ * added to tri__arena_used(). 0: no room. `bytes` and `count` must fit each other; the type is
  * prepared. Owner. */
 uintptr_t tri__arena_append(struct tri__arena_chunk *chunk, const tri_type *type, size_t count,
                             size_t bytes);

@@ -164,23 +164,31 @@ static struct tri__arena_chunk *add_chunk(struct tri_arena *arena, struct tri__c
     return chunk;
 }
 
+/* Counts what is taken from the chunk, as tri__arena_retire() will count it as freed: gaps are part
+ * of both. */
+static uintptr_t append(struct tri__arena_chunk *chunk, struct tri__cache *cache,
+                        const tri_type *type, size_t count, size_t bytes)
+{
+    size_t before = tri__arena_used(chunk);
+    uintptr_t value = tri__arena_append(chunk, type, count, bytes);
+
+    tri__add_single_writer(&cache->unreported, tri__arena_used(chunk) - before);
+    return value;
+}
+
 static uintptr_t take_value(struct tri_arena *arena, struct tri__cache *cache, const tri_type *type,
                             size_t count, size_t bytes)
 {
     size_t stride = tri__arena_stride(bytes);
+    struct tri__arena_chunk *chunk;
     uintptr_t value = 0;
 
     if (arena->current != NULL && stride <= SHARED_MAX)
-        value = tri__arena_append(arena->current, type, count, bytes);
-    if (value == 0) {
-        struct tri__arena_chunk *chunk = add_chunk(arena, cache, stride);
-
-        if (chunk == NULL)
-            return 0;
-        value = tri__arena_append(chunk, type, count, bytes);
-    }
-    tri__add_single_writer(&cache->unreported, stride);
-    return value;
+        value = append(arena->current, cache, type, count, bytes);
+    if (value != 0)
+        return value;
+    chunk = add_chunk(arena, cache, stride);
+    return chunk == NULL ? 0 : append(chunk, cache, type, count, bytes);
 }
 
 /* Too large for a chunk: an object of the heap, which a pointer in the arena keeps alive. */
