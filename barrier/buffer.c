@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/pool.h"
+#include "heap/check.h"
 #include "heap/resolve.h"
 
 #define SLAB_BYTES ((size_t)64 << 10)
@@ -350,6 +351,51 @@ uint32_t tri__buffers_full(void)
 uint64_t tri__buffers_exchanged(void)
 {
     return tri__load_relaxed(&exchanged_count);
+}
+
+/* ---- the structural check ---- */
+
+static void check_buffer(struct tri__check *check, const struct tri__buffer *buffer)
+{
+    uint32_t count = tri__load_acquire(&buffer->count); /* acq <- rel in tri__buffer_push() */
+
+    if (count > TRI__BUFFER_ENTRIES || buffer->drained > count)
+        tri__check_defect(check, "a barrier buffer has %u entries, of which %u were taken", count,
+                          buffer->drained);
+}
+
+/* Popped first and pushed back later: threads add to it meanwhile. */
+static uint32_t check_full_locked(struct tri__check *check)
+{
+    struct tri__buffer *chain = NULL, *buffer;
+    uint32_t count = 0;
+
+    while ((buffer = pop_full()) != NULL) {
+        buffer->newer = chain;
+        chain = buffer;
+        count++;
+    }
+    while (chain != NULL) {
+        buffer = chain;
+        chain = buffer->newer;
+        check_buffer(check, buffer);
+        push_full(buffer);
+    }
+    return count;
+}
+
+void tri__buffers_check(struct tri__check *check)
+{
+    uint32_t found;
+
+    pthread_mutex_lock(&drain_lock);
+    if (is_open)
+        tri__check_defect(check, "barrier buffers are open, but no mark is running");
+    found = check_full_locked(check);
+    if (check->alone && tri__load_relaxed(&full_count) != found)
+        tri__check_defect(check, "%u full barrier buffers wait, by the count %u", found,
+                          tri__load_relaxed(&full_count));
+    pthread_mutex_unlock(&drain_lock);
 }
 
 /* ---- fork ---- */

@@ -171,6 +171,10 @@ bool tri__buffers_close(void);
 /* The drain lock around fork and at shutdown. */
 void tri__buffers_release(void);
 
+/* Part of the structural check (heap/check.h). */
+struct tri__check;
+void tri__buffers_check(struct tri__check *check);
+
 /* Around a fork: no buffer is being looked at. In the child, when no other thread uses them: all are
  * empty and free. */
 void tri__buffers_before_fork(void);

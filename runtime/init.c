@@ -176,6 +176,7 @@ static int start_floors(const struct tri__options *options)
         tri__bulk_init(tri__root_find);
         tri__pace_init(options->gc_percent, options->memory_limit);
         tri__trace_init(options);
+        tri__heap_check_init(options);
         tri__watchdog_init(options);
         error = tri__signal_init(options->signal);
         if (error == 0)

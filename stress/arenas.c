@@ -535,6 +535,7 @@ int main(int argc, char **argv)
         return 2;
     run();
     status = summarize();
+    worker_check_heap();
     tri_shutdown();
     return status;
 }

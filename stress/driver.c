@@ -52,6 +52,8 @@ static void *collect(void *argument)
         while (!stopping() && (now_ns() < end || gate_is_closed()))
             tri_collect();
         hurry(false);
+        worker_begins(&worker, "check the heap");
+        worker_check_heap();
         worker_begins(&worker, "collect");
         sleep_ns(below(&worker, 200) * 1000000);
     }
@@ -232,6 +234,7 @@ int stress_main(int argc, char **argv, const struct stress *program)
     run(&worker);
     worker_end(&worker);
     summarize();
+    worker_check_heap();
     tri_shutdown();
     return 0;
 }

@@ -2,6 +2,7 @@
 /* stress/worker.c: numbers, clocks and the gate. */
 #include "stress/worker.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,17 @@ void sleep_ns(uint64_t ns)
 
     TRI_BLOCKING
         nanosleep(&time, NULL);
+}
+
+void worker_check_heap(void)
+{
+    int defects = tri_heap_check();
+
+    if (defects == 0)
+        return;
+    fprintf(stderr, "%s: FAILED: seed %" PRIu64 ": tri_heap_check() says %d\n", stress_name,
+            stress_seed, defects);
+    abort();
 }
 
 void pause_shortly(void)

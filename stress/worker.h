@@ -82,6 +82,9 @@ void pause_shortly(void);   /* leaves the processor to others, answers no reques
 /* Ends the program: it cannot go on for a reason that is not the collector's fault. */
 _Noreturn void give_up(const char *what);
 
+/* The heap's structure is right, or the program ends. */
+void worker_check_heap(void);
+
 /* Overwrites the stack below the caller, where dead frames still hold pointers: a scan that happens
  * to include them would keep what is to be kept by other means. */
 void scrub_stack(void);

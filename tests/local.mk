@@ -31,6 +31,7 @@ unit_tests += %D%/test_fork_windows
 unit_tests += %D%/test_gc
 unit_tests += %D%/test_handoff
 unit_tests += %D%/test_heap_bits
+unit_tests += %D%/test_heap_check
 unit_tests += %D%/test_gc_program
 unit_tests += %D%/test_histogram
 unit_tests += %D%/test_kvserver_map

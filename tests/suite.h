@@ -1,14 +1,53 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/suite.h: the end of every main of a Check program. */
+/* tests/suite.h: the end of every main of a Check program, and of every test: before tri_shutdown(),
+ * or where a test ends without it, the structure of the heap is checked. */
 #ifndef TRI__TESTS_SUITE_H
 #define TRI__TESTS_SUITE_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include <tricolor.h>
+
+#include "mutator/attach.h"
+#include "mutator/registry.h"
+
+/* Set by a test that leaves the heap in a state in which it cannot be. */
+static bool heap_is_left_wrong __attribute__((unused));
+
+/* A test that ends with no other thread attached and no mark of its own under way has a heap that
+ * can be checked. The others are few. */
+static inline bool heap_can_be_checked(void)
+{
+    return !heap_is_left_wrong && tri__mutators_are_open() && tri__self->barrier == TRI__BARRIER_IDLE &&
+           tri__registry_size() == 1 && tri__mutator_self()->blocking_depth == 0;
+}
+
+/* At the exit of the process that Check has made for a test; that of the program itself, and a
+ * child that a test has made, are no different. */
+static inline void check_heap(void)
+{
+    int defects = heap_can_be_checked() ? tri_heap_check() : 0;
+
+    if (defects == 0)
+        return;
+    fprintf(stderr, "tri_heap_check() at the end of the test: %d\n", defects);
+    abort();
+}
+
+static inline void check_and_shut_down(void)
+{
+    check_heap();
+    tri_shutdown();
+}
+#define tri_shutdown() check_and_shut_down()
 
 static inline int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
+    atexit(check_heap);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -124,5 +124,19 @@ TRI_API size_t tri_pointer_mask(const void *p, uint8_t *mask, size_t max);
 TRI_API void tri_dump_object(const void *p, int fd);
 TRI_API void tri_dump_span(const void *p, int fd);
 
+/* Checks the structure of the heap: size classes, spans and the lists they are on, colours of their
+ * slots, the page table and the page heap's bits, summaries and counts under it, chunks of arenas
+ * and their logs, barrier buffers, and caches of threads that are in TRI_BLOCKING. 0, or the number
+ * of defects, of which the first ones are reported, a line each, to tri_config.log or on standard
+ * error; -ENOMEM when there is no memory for the check, or -EAGAIN, in a child of fork(), none for
+ * the collector's threads: then nothing was checked.
+ *
+ * Any thread, at any time; it is attached, and waits as in TRI_BLOCKING until a cycle that is
+ * running is over. Other threads run on, so a running one's cache is not looked at, and sums (bytes
+ * and pages in use, spans of each type, that no span is lost) are checked only if the calling
+ * thread is the only one that is attached. Takes about as long as it takes to read the heap; spans
+ * that are looked at are not allocated from meanwhile. The log must not call the library. */
+TRI_API int tri_heap_check(void);
+
 TRI_END_DECLS
 #endif

@@ -39,6 +39,7 @@ static uint64_t cycles_finished;
 static bool stopping;
 static bool present; /* the collector's threads are there: not in a child of fork(), at first */
 static struct tri__cycle_totals totals;
+static struct errand *errand; /* on the stack of who waits for it */
 
 /* atomic */
 static uint32_t running; /* a hint that keeps requests for a cycle from taking the lock in vain */
@@ -364,14 +365,57 @@ static void add_totals_locked(const struct tri__cycle_report *report)
     totals.drained += report->drained;
 }
 
+/* ---- between cycles ---- */
+
+struct errand {
+    tri__errand *run;
+    void *argument;
+    int result;
+    bool done;
+};
+
+void tri__cycle_quiet(void)
+{
+    struct tri__handshake_report report;
+
+    tri__courier_handshake(TRI__REQUEST_PING, &report);
+}
+
+uint8_t tri__cycle_swept_side(void)
+{
+    return tri__phase.cache.side;
+}
+
+/* No lists get unswept spans until the next H4; but a thread may have popped one before the lists
+ * were found empty, to sweep it or give it back: it has not after its next safepoint
+ * [inv.check.frozen]. */
+static void run_errand_locked(void)
+{
+    struct errand *now = errand;
+
+    pthread_mutex_unlock(&cycle_lock);
+    sweep_all();
+    tri__cycle_quiet();
+    now->result = now->run(now->argument);
+    pthread_mutex_lock(&cycle_lock);
+    now->done = true;
+    errand = NULL;
+    pthread_cond_broadcast(&finished);
+}
+
 /* Waits for a request. false: stop. */
 static bool next_cycle(struct tri__cycle_report *report)
 {
     bool go;
 
     pthread_mutex_lock(&cycle_lock);
-    while (!stopping && cycles_started >= cycles_wanted && tri__load_relaxed(&running) == 0)
-        pthread_cond_wait(&wanted, &cycle_lock);
+    while (errand != NULL || (!stopping && cycles_started >= cycles_wanted &&
+                              tri__load_relaxed(&running) == 0)) {
+        if (errand != NULL)
+            run_errand_locked();
+        else
+            pthread_cond_wait(&wanted, &cycle_lock);
+    }
     go = !stopping;
     *report = (struct tri__cycle_report){.number = ++cycles_started};
     report->forced = report->number <= cycles_wanted;
@@ -547,6 +591,7 @@ void tri__collector_abandon_locked(void)
     present = false;
     helper_count = 0;
     stopping = false;
+    errand = NULL;
     cycles_wanted = cycles_finished = cycles_started;
     tri__store_relaxed(&running, 0);
     wanted = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
@@ -604,6 +649,35 @@ void tri__cycle_run(struct tri__mutator *self)
     if (!done)
         tri__warn("there is no memory for the collector's threads: no cycle was run");
     tri__mutator_delayed(self, TRI_DELAY_WAIT, start);
+}
+
+static int run_errand_there_locked(struct errand *mine)
+{
+    if (!are_present_locked())
+        return -EAGAIN;
+    while (errand != NULL)
+        pthread_cond_wait(&finished, &cycle_lock);
+    errand = mine;
+    pthread_cond_signal(&wanted);
+    while (!mine->done)
+        pthread_cond_wait(&finished, &cycle_lock);
+    return mine->result;
+}
+
+int tri__cycle_between(tri__errand *run, void *argument)
+{
+    struct errand mine = {.run = run, .argument = argument};
+    int result = 0, cancel_state;
+
+    tri__heap_take_over();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    TRI_BLOCKING {
+        pthread_mutex_lock(&cycle_lock);
+        result = run_errand_there_locked(&mine);
+        pthread_mutex_unlock(&cycle_lock);
+    }
+    pthread_setcancelstate(cancel_state, NULL);
+    return result;
 }
 
 void tri__cycle_totals_get(struct tri__cycle_totals *out)

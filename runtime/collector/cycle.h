@@ -76,6 +76,19 @@ void tri__cycle_request(void);
  * that cannot have threads, warns. A safepoint. */
 void tri__cycle_run(struct tri__mutator *self);
 
+/* Runs `run` on the coordinator's thread between two cycles, and returns what it has returned. No
+ * mark is running then; all spans are swept; and each thread has passed a safepoint since, so that
+ * none has a span in its hands that it has popped to sweep it [inv.check.frozen]. -EAGAIN: the
+ * collector's threads cannot be started, in a child of fork(). A safepoint. */
+typedef int tri__errand(void *argument);
+int tri__cycle_between(tri__errand *run, void *argument);
+
+/* In an errand: returns when each thread that runs has passed a safepoint since the call. */
+void tri__cycle_quiet(void);
+
+/* In an errand: side of the central lists that holds swept spans. */
+uint8_t tri__cycle_swept_side(void);
+
 void tri__cycle_totals_get(struct tri__cycle_totals *out);
 
 #endif

@@ -53,8 +53,8 @@ static size_t chunks_touched(size_t page, size_t npages)
 
 /* ---- Summaries ---- */
 
-/* Sums up the TRI__SUMMARY_FANOUT entries of the level below that entry i of `level` stands for. */
-static struct tri__page_summary merge(const struct tri__summary_level *below, size_t i)
+struct tri__page_summary tri__page_summaries_merge(const struct tri__summary_level *below,
+                                                   size_t i)
 {
     const struct tri__page_summary *children = &below->entries[i * TRI__SUMMARY_FANOUT];
     struct tri__page_summary sum = {0, 0, 0};
@@ -96,7 +96,7 @@ void tri__page_heap_summarize_locked(struct tri__page_heap *heap, size_t first_c
         changed = false;
         for (size_t i = first; i <= last; i++)
             changed |= set_summary(&heap->levels[level].entries[i],
-                                   merge(&heap->levels[level - 1], i));
+                                   tri__page_summaries_merge(&heap->levels[level - 1], i));
     }
 }
 

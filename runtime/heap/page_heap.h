@@ -111,4 +111,15 @@ bool tri__page_heap_commit_locked(struct tri__page_heap *heap, size_t first_chun
 void tri__page_heap_summarize_locked(struct tri__page_heap *heap, size_t first_chunk,
                                      size_t chunks);
 
+static inline bool tri__page_is_used_locked(const struct tri__page_heap *heap, size_t page)
+{
+    const struct tri__page_bits *used = &heap->chunks[page / TRI__CHUNK_PAGES].used;
+
+    return (used->word[page % TRI__CHUNK_PAGES / 64] >> (page % 64) & 1) != 0;
+}
+
+/* Sums up the TRI__SUMMARY_FANOUT entries of the level below that entry i of a level stands for. */
+struct tri__page_summary tri__page_summaries_merge(const struct tri__summary_level *below,
+                                                   size_t i);
+
 #endif

@@ -158,11 +158,8 @@ static void settle_span(struct tri__span *span, void *argument)
 
 static bool is_lost_locked(size_t page)
 {
-    const struct tri__page_bits *used = &tri__heap.pages.chunks[page / TRI__CHUNK_PAGES].used;
-    size_t bit = page % TRI__CHUNK_PAGES;
-
     return tri__heap.page_class[page] == TRI__NO_SPAN &&
-           (used->word[bit / 64] >> (bit % 64) & 1) != 0;
+           tri__page_is_used_locked(&tri__heap.pages, page);
 }
 
 /* What is in use, but in no span, was in a thread's page cache or in its hands. */

@@ -8,8 +8,10 @@
 
 #include "base/fatal.h"
 #include "base/pool.h"
+#include "heap/check.h"
 #include "heap/double_check.h"
 #include "heap/graves.h"
+#include "heap/resolve.h"
 #include "layout/heap_bits.h"
 
 _Static_assert(offsetof(struct tri__span, link) == 0, "tri__span_of_link casts");
@@ -92,6 +94,20 @@ void tri__span_delete(struct tri__span *span)
 {
     TRI__CHECK(span->own == NULL); /* freed by tri__span_free() */
     tri__pool_give(&descriptors, &span->link);
+}
+
+static bool is_used(struct tri__stack_entry *link)
+{
+    const struct tri__span *span = tri__span_of_link(link);
+
+    return tri__in_heap(span->base) && tri__span_at(span->base) == span &&
+           tri__load_relaxed(&tri__heap.page_class[tri__page_of(span->base)]) != TRI__NO_SPAN;
+}
+
+size_t tri__check_descriptors(struct tri__check *check, size_t *all)
+{
+    *all = tri__pool_count(&descriptors);
+    return tri__check_pool(check, &descriptors, "span descriptors", is_used);
 }
 
 /* ---- eight colours at a time ---- */

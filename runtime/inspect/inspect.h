@@ -15,6 +15,9 @@ void tri__trace_init(const struct tri__options *options);
 /* One line a cycle, when asked for (TRICOLOR_TRACE=gc). Coordinator. */
 void tri__trace_cycle(const struct tri__cycle_report *report);
 
+/* Takes over where tri_heap_check() reports to. */
+void tri__heap_check_init(const struct tri__options *options);
+
 void tri__delay_summary(tri_delay *delay, const struct tri__histogram *histogram);
 
 #endif

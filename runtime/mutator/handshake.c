@@ -507,6 +507,20 @@ static bool act_for(struct tri__mutator *mutator)
     return true;
 }
 
+bool tri__handshake_look(struct tri__mutator *mutator,
+                         void (*look)(struct tri__mutator *mutator, void *argument),
+                         void *argument)
+{
+    uint32_t state = TRI__BLOCKED;
+
+    /* acq <- rel in become_blocked(): its cache is ours now */
+    if (!tri__cas_seqcst(&mutator->state, &state, TRI__CLAIMED))
+        return false;
+    look(mutator, argument);
+    unclaim(mutator);
+    return true;
+}
+
 /* A look without a claim. It is asleep, and was when the round began or has answered since; what it
  * had is marked, and it cannot get more before it has caught up [inv.handshake.asleep]. */
 static bool needs_nothing(const struct tri__mutator *mutator)

@@ -31,6 +31,12 @@ void tri__handshake(enum tri__request what, struct tri__handshake_report *report
  * for those of which an H3 needs nothing (scanned asleep, and still asleep). */
 void tri__handshake_settle(struct tri__handshake_report *report);
 
+/* Calls `look` for a thread that is in TRI_BLOCKING, with all that is its own; it waits if it wakes
+ * up meanwhile. false: it runs. One at a time, and not during a handshake. */
+bool tri__handshake_look(struct tri__mutator *mutator,
+                         void (*look)(struct tri__mutator *mutator, void *argument),
+                         void *argument);
+
 /* Takes what was announced since the calling thread's last answer, if anything was. */
 void tri__handshake_answer(struct tri__mutator *self);
 

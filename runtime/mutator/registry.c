@@ -20,6 +20,7 @@ static struct tri__members nobody;
 /* atomic: release in replace_locked(), acquire in tri__registry_each() */
 static struct tri__members *members = &nobody;
 static size_t attached; /* atomic */
+static uint64_t entered; /* atomic */
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void tri__registry_lock(void)
@@ -66,6 +67,11 @@ size_t tri__registry_size(void)
     return tri__load_relaxed(&attached);
 }
 
+uint64_t tri__registry_entered(void)
+{
+    return tri__load_relaxed(&entered);
+}
+
 static void free_members(struct tri__rcu_head *head)
 {
     free((char *)head - offsetof(struct tri__members, rcu));
@@ -107,6 +113,7 @@ int tri__registry_enter_locked(struct tri__mutator *mutator)
     fresh->mutators[fresh->count++] = mutator;
     replace_locked(fresh);
     tri__store_relaxed(&attached, fresh->count);
+    tri__add_single_writer(&entered, 1); /* under the lock */
     return 0;
 }
 

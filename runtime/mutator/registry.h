@@ -36,6 +36,9 @@ void tri__registry_each(void (*visit)(struct tri__mutator *mutator, void *argume
 /* Members, gaps not counted. A recent value. */
 size_t tri__registry_size(void);
 
+/* How many members have ever been entered. */
+uint64_t tri__registry_entered(void);
+
 /* [registry_lock] In a child of fork(), which has no other thread: `survivor`, if not NULL a member,
  * is the only one. The others are put before those in the list `dead`, and the new list returned.
  * Allocates nothing. */
