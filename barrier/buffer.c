@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "base/chaos.h"
 #include "base/fault.h"
 #include "base/pool.h"
 #include "heap/check.h"
@@ -128,6 +129,7 @@ static size_t take_entries_locked(struct tri__buffer *buffer, tri__buffer_take *
     uint32_t count = tri__load_acquire(&buffer->count);
     uint32_t first = buffer->drained;
 
+    tri__chaos(TRI__CHAOS_DRAIN);
     for (uint32_t i = first; i < count; i++)
         take(tri__load_relaxed(&buffer->entries[i]), argument);
     buffer->drained = count;
@@ -190,16 +192,29 @@ static bool made_room(struct tri__writer *writer)
     return TRI__BUFFER_ENTRIES - buffer->count >= TRI__BUFFER_BATCH;
 }
 
-/* Gives the thread an empty buffer for its own; without memory for one its own is emptied. false:
- * it has none. */
-static bool exchange(struct tri__writer *writer)
+/* With chaos, an empty buffer begins near its end. */
+static void shorten(struct tri__buffer *buffer, uint32_t room)
+{
+    uint32_t left = tri__chaos_less(TRI__CHAOS_EXCHANGE, room, TRI__BUFFER_ENTRIES);
+
+    if (TRI__LIKELY(left == TRI__BUFFER_ENTRIES))
+        return;
+    buffer->drained = TRI__BUFFER_ENTRIES - left;
+    tri__store_relaxed(&buffer->count, buffer->drained);
+}
+
+/* Gives the thread an empty buffer for its own, with so much room at least; without memory for one
+ * its own is emptied. false: it has none. */
+static bool exchange(struct tri__writer *writer, uint32_t room)
 {
     struct tri__buffer *old = writer->buffer, *fresh;
 
+    tri__chaos(TRI__CHAOS_EXCHANGE);
     if (made_room(writer))
         return true;
     fresh = take_empty();
     if (fresh != NULL) {
+        shorten(fresh, room);
         tri__store_release(&writer->buffer, fresh); /* rel -> acq in tri__buffer_drain_writer() */
         if (old != &nobody) {
             old->stamp = writer->stamp;
@@ -216,7 +231,7 @@ static bool exchange(struct tri__writer *writer)
 
 void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value)
 {
-    if (exchange(writer))
+    if (exchange(writer, 1))
         tri__buffer_push(writer, value);
     else
         overflow_value(value);
@@ -224,7 +239,7 @@ void tri__buffer_push_slow(struct tri__writer *writer, uintptr_t value)
 
 uintptr_t *tri__buffer_reserve_slow(struct tri__writer *writer)
 {
-    return exchange(writer) ? writer->buffer->entries + writer->buffer->count : NULL;
+    return exchange(writer, TRI__BUFFER_BATCH) ? writer->buffer->entries + writer->buffer->count : NULL;
 }
 
 void tri__buffer_surrender(struct tri__writer *writer)

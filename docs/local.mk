@@ -3,6 +3,7 @@
 
 dist_doc_DATA += README.md
 dist_doc_DATA += %D%/architecture.md
+dist_doc_DATA += %D%/chaos.md
 dist_doc_DATA += %D%/debugging.md
 dist_doc_DATA += %D%/glossary.md
 dist_doc_DATA += %D%/handoff.md

@@ -13,6 +13,7 @@
 
 #include "barrier/bulk.h"
 #include "base/cgroup.h"
+#include "base/chaos.h"
 #include "base/config.h"
 #include "base/entry.h"
 #include "base/fatal.h"
@@ -55,6 +56,13 @@ static struct tri__cache *attach(void)
     return &tri__mutator_here()->writer.cache;
 }
 
+/* Unless there are to be no automatic cycles. */
+static bool chaos_wants_cycle(void)
+{
+    return tri__chaos_strikes(TRI__CHAOS_CYCLE) && tri__pace_goal() != UINT64_MAX &&
+           tri__chaos_number(16) == 1;
+}
+
 static void safepoint(struct tri__cache *cache)
 {
     struct tri__mutator *self = tri__mutator_of_cache(cache);
@@ -66,7 +74,7 @@ static void safepoint(struct tri__cache *cache)
     tri__handshake_answer(self);
     tri__handshake_step_aside(self);
     tri__cache_report(cache);
-    if (allocated != 0 && tri__pace_is_due())
+    if (allocated != 0 && (tri__pace_is_due() || chaos_wants_cycle()))
         tri__cycle_request();
     tri__assist(self, allocated);
 }
@@ -294,6 +302,9 @@ static int init_locked(const tri_config *config)
     if (error != 0)
         return error;
     tri__fault_init();
+    tri__chaos_init(options.chaos_seed, options.chaos_points);
+    if (tri__chaos_on != 0 && options.markers == 0)
+        options.markers = tri__chaos_number(4);
     tri__double_check_init(options.oracle, options.seed);
     if (options.memory_limit == 0)
         options.memory_limit = default_memory_limit();

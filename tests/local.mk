@@ -19,6 +19,7 @@ unit_tests += %D%/test_bulk_copy
 unit_tests += %D%/test_bulk_rules
 unit_tests += %D%/test_cache
 unit_tests += %D%/test_cache_random
+unit_tests += %D%/test_chaos
 unit_tests += %D%/test_config
 unit_tests += %D%/test_cycle
 unit_tests += %D%/test_deep_stacks

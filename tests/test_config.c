@@ -125,7 +125,10 @@ static const struct bad {
     {"TRICOLOR_SIGNAL", "19"},
     {"TRICOLOR_SIGNAL", "32"}, /* the C library's own */
     {"TRICOLOR_SIGNAL", "URG"},
-    {"TRICOLOR_VERIFY", "barrier,chaos=7"},
+    {"TRICOLOR_VERIFY", "barrier,chaos=seven"},
+    {"TRICOLOR_VERIFY", "chaos=7:h2+nowhere"},
+    {"TRICOLOR_VERIFY", "chaos=7:h2,refill"},
+    {"TRICOLOR_VERIFY", "chaotic"},
     {"TRICOLOR_VERIFY", "barrier=abort"},
     {"TRICOLOR_VERIFY", "barriers"},
     {"TRICOLOR_VERIFY", "layout=1"},
@@ -247,6 +250,28 @@ START_TEST(missing_barriers_are_looked_for)
 }
 END_TEST
 
+START_TEST(chaos_has_a_seed_and_points)
+{
+    struct tri__options options;
+    tri_config config = TRI_CONFIG_INIT;
+    clear_environment();
+    ck_assert_int_eq(tri__options_load(&options, NULL), 0);
+    ck_assert_uint_eq(options.chaos_points, 0);
+    config.verify = "barrier=warn,chaos=12:h2+h4,layout";
+    ck_assert_int_eq(tri__options_load(&options, &config), 0);
+    ck_assert_uint_eq(options.chaos_seed, 12);
+    ck_assert_int_eq(__builtin_popcountll(options.chaos_points), 2);
+    ck_assert(options.layout && options.barrier == TRI__VERIFY_WARN);
+    ck_assert_int_eq(setenv("TRICOLOR_VERIFY", "chaos", 1), 0);
+    ck_assert_int_eq(tri__options_load(&options, &config), 0);
+    ck_assert_uint_eq(options.chaos_seed, 0);
+    ck_assert_int_gt(__builtin_popcountll(options.chaos_points), 2);
+    ck_assert_int_eq(setenv("TRICOLOR_VERIFY", "barrier", 1), 0);
+    ck_assert_int_eq(tri__options_load(&options, &config), 0);
+    ck_assert_uint_eq(options.chaos_points, 0);
+}
+END_TEST
+
 START_TEST(the_oracle_is_for_debug_builds)
 {
     struct tri__options options;
@@ -315,6 +340,7 @@ int main(void)
     tcase_add_test(tests, no_configuration_means_defaults);
     tcase_add_test(tests, environment_overrides_the_configuration);
     tcase_add_test(tests, missing_barriers_are_looked_for);
+    tcase_add_test(tests, chaos_has_a_seed_and_points);
     tcase_add_test(tests, the_oracle_is_for_debug_builds);
     Suite *suite = suite_create("config");
     suite_add_tcase(suite, tests);

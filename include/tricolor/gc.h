@@ -38,6 +38,8 @@ typedef struct tri_config {
      * an object after tri_free (docs/verify-clobber.md). "blocking": so when the heap is used inside
      * TRI_BLOCKING, in a signal handler that has interrupted the library, or in a freed arena
      * (docs/verify-blocking.md).
+     * "chaos=SEED": the library delays its threads at random, so that rare orders are frequent
+     * (docs/chaos.md).
      * "oracle" (of a library configured with --enable-debug; its default): each layout is read back
      * when it has been written, and held against its definition. "off": nothing is verified. NULL */
     const char *verify;

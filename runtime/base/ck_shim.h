@@ -15,6 +15,7 @@
 #define TRI__BASE_CK_SHIM_H
 
 #include "base/atomic.h"
+#include "base/chaos.h"
 #include "base/tsan.h"
 
 #include <stdalign.h>
@@ -45,6 +46,7 @@ static inline void tri__stack_init(struct tri__stack *stack)
 
 static inline void tri__stack_push(struct tri__stack *stack, struct tri__stack_entry *entry)
 {
+    tri__chaos(TRI__CHAOS_PUSH);
     tri__tsan_release(stack); /* pairs with the acquire in tri__stack_pop */
     tri__ck_stack_push(stack, entry);
 }
@@ -52,7 +54,10 @@ static inline void tri__stack_push(struct tri__stack *stack, struct tri__stack_e
 /* NULL: it was empty. */
 static inline struct tri__stack_entry *tri__stack_pop(struct tri__stack *stack)
 {
-    struct tri__stack_entry *entry = tri__ck_stack_pop(stack);
+    struct tri__stack_entry *entry;
+
+    tri__chaos(TRI__CHAOS_POP);
+    entry = tri__ck_stack_pop(stack);
     if (entry != NULL)
         tri__tsan_acquire(stack); /* pairs with the release in tri__stack_push */
     return entry;

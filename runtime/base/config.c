@@ -2,6 +2,7 @@
 /* base/config.c: one check a field, one parser a variable, one table of variables. */
 #include "base/config.h"
 
+#include "base/chaos.h"
 #include "base/fatal.h"
 
 #include <errno.h>
@@ -35,11 +36,13 @@
 #ifdef TRI__DEBUG
 enum { HAS_ORACLE = 1 };
 #define VERIFY_ACCEPTED                                                                            \
-    "a list, separated by commas, of: barrier, barrier=warn, layout, clobber, blocking, oracle; or \"off\" for no verification"
+    "a list, separated by commas, of: barrier, barrier=warn, layout, clobber, blocking, oracle, chaos=SEED or "        \
+    "chaos=SEED:POINT+POINT... (docs/chaos.md); or \"off\" for no verification"
 #else
 enum { HAS_ORACLE = 0 };
 #define VERIFY_ACCEPTED                                                                            \
-    "a list, separated by commas, of: barrier, barrier=warn, layout, clobber, blocking; or \"off\" for no verification; oracle "  \
+    "a list, separated by commas, of: barrier, barrier=warn, layout, clobber, blocking, chaos=SEED or "                \
+    "chaos=SEED:POINT+POINT... (docs/chaos.md); or \"off\" for no verification; oracle "  \
     "needs a library that was configured with --enable-debug"
 #endif
 
@@ -195,6 +198,9 @@ static bool add_mode(const char *name, size_t length, struct tri__options *optio
         options->clobber = true;
     else if (is_word(name, length, "blocking"))
         options->blocking = true;
+    else if (length >= strlen("chaos") && is_word(name, strlen("chaos"), "chaos"))
+        return tri__chaos_parse(name + strlen("chaos"), length - strlen("chaos"),
+                                &options->chaos_seed, &options->chaos_points);
     else if (HAS_ORACLE && is_word(name, length, "oracle"))
         options->oracle = true;
     else
@@ -208,6 +214,8 @@ static bool read_verify(const char *text, struct tri__options *options)
     options->oracle = HAS_ORACLE;
     options->barrier = TRI__VERIFY_OFF;
     options->layout = options->clobber = options->blocking = false;
+    options->layout = false;
+    options->chaos_points = 0;
     if (text == NULL || *text == '\0')
         return true;
     options->oracle = false;

@@ -33,6 +33,7 @@ struct tri__options {
     bool trace_gc;
     bool oracle;   /* each layout written is checked; the default of --enable-debug */
     enum tri__verify_barrier barrier;
+    uint64_t chaos_points, chaos_seed; /* as for tri__chaos_init() */
     bool layout;   /* words declared as no pointers are looked at */
     bool clobber;  /* freed memory is filled, and what is stored looked at */
     bool blocking; /* uses of the heap are looked at: from where */

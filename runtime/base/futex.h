@@ -7,6 +7,7 @@
 #ifndef TRI__BASE_FUTEX_H
 #define TRI__BASE_FUTEX_H
 
+#include "base/chaos.h"
 #include "base/fatal.h"
 
 #include <errno.h>
@@ -24,8 +25,13 @@ static inline void tri__futex_wait(uint32_t *word, uint32_t expected, uint64_t t
         .tv_sec = (time_t)(timeout_ns / 1000000000u),
         .tv_nsec = (long)(timeout_ns % 1000000000u),
     };
-    long status = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected,
-                          timeout_ns == 0 ? NULL : &limit, NULL, 0);
+    long status;
+
+    tri__chaos(TRI__CHAOS_FUTEX);
+    if (tri__chaos_strikes(TRI__CHAOS_FUTEX))
+        return;
+    status = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected,
+                     timeout_ns == 0 ? NULL : &limit, NULL, 0);
     if (status != 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
         tri__fatal("futex wait on %p failed (errno %d)", (void *)word, errno);
 }

@@ -3,6 +3,8 @@
 # One file a line.
 
 libtricolor_internal_la_SOURCES += %D%/atomic.h
+libtricolor_internal_la_SOURCES += %D%/chaos.c
+libtricolor_internal_la_SOURCES += %D%/chaos.h
 libtricolor_internal_la_SOURCES += %D%/ck_shim.h
 libtricolor_internal_la_SOURCES += %D%/config.c
 libtricolor_internal_la_SOURCES += %D%/config.h

@@ -8,6 +8,7 @@
 #include "collector/assist.h"
 
 #include "barrier/buffer.h"
+#include "base/chaos.h"
 #include "base/os.h"
 #include "collector/marker.h"
 #include "collector/pace.h"
@@ -36,6 +37,7 @@ static void quantum(struct tri__mutator *self, uint64_t effort, uint32_t buffers
     uint64_t start = tri__os_now();
 
     tri__marker_enter(&marker);
+    tri__chaos(TRI__CHAOS_ASSIST);
     if (tri__load_seqcst(&open) != 0) {
         take_buffers_on(&marker, buffers);
         tri__marker_work(&marker, effort);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/chaos.h"
 #include "base/fatal.h"
 #include "base/os.h"
 #include "collector/assist.h"
@@ -62,7 +63,9 @@ static inline void enter(enum tri__cycle_stage stage)
 {
     if (TRI__UNLIKELY(tri__cycle_at_stage != NULL))
         tri__cycle_at_stage(stage);
+    tri__chaos(TRI__CHAOS_PREPARE + stage);
 }
+_Static_assert(TRI__CHAOS_SWEEP - TRI__CHAOS_PREPARE == TRI__STAGE_SWEEP, "a point each");
 
 static void handshake(enum tri__request what, struct tri__handshake_report *report)
 {

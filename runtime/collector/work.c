@@ -2,6 +2,7 @@
 /* Chunks of marking work. Owns: the shared stack and the pool of empty chunks. Locks: none. */
 #include "collector/work.h"
 
+#include "base/chaos.h"
 #include "base/fault.h"
 #include "base/futex.h"
 #include "base/pool.h"
@@ -48,11 +49,13 @@ void tri__work_wake(void)
 
 void tri__work_enter(void)
 {
+    tri__chaos(TRI__CHAOS_WORK);
     tri__fetch_add_seqcst(&pending, 1); /* before the load of `open`: [inv.assist.closed] */
 }
 
 void tri__work_leave(void)
 {
+    tri__chaos(TRI__CHAOS_WORK);
     /* rel -> acq in tri__work_is_done(): what the worker marked is seen
      * by who finds the work done */
     if (tri__fetch_sub_acqrel(&pending, 1) == 1)
@@ -62,6 +65,7 @@ void tri__work_leave(void)
 void tri__work_publish(struct tri__chunk *chunk)
 {
     tri__fetch_add_acqrel(&pending, 1);
+    tri__chaos(TRI__CHAOS_WORK);
     tri__stack_push(&shared, &chunk->link);
     if (tri__load_seqcst(&waiting) != 0)
         tri__work_wake();

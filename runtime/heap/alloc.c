@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/chaos.h"
 #include "base/entry.h"
 #include "base/fatal.h"
 #include "heap/cache.h"
@@ -32,7 +33,8 @@ static struct tri__cache *current_cache(void)
 static bool refill(struct tri__cache *cache, unsigned number, const tri_type *type)
 {
     tri__heap_take_over();
-    if (tri__load_relaxed(&cache->front.request) != 0 || cache->unreported >= REPORT_BYTES)
+    if (tri__load_relaxed(&cache->front.request) != 0 || cache->unreported >= REPORT_BYTES ||
+        TRI__UNLIKELY(tri__chaos_on != 0))
         tri__heap.hooks.safepoint(cache);
     return tri__cache_refill(cache, number, type);
 }

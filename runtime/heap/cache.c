@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/chaos.h"
 #include "base/fatal.h"
 #include "base/os.h"
 #include "heap/double_check.h"
@@ -90,6 +91,7 @@ static bool cut_run(struct tri__cache *cache, unsigned number, struct tri__span 
     size_t bytes;
 
     TRI__ASSERT(!tri__span_is_typed(span) || span->type == type); /* [inv.typed.layout] */
+    limit = tri__chaos_less(TRI__CHAOS_REFILL, 1, limit);
     if (!tri__span_next_run(span, limit, &first, &count))
         return false;
     bytes = count * span->slot_bytes;
@@ -99,6 +101,7 @@ static bool cut_run(struct tri__cache *cache, unsigned number, struct tri__span 
     if (span->dirty)
         memset((void *)run->current, 0, bytes);
     lay_out(run, span, type, count);
+    tri__chaos(TRI__CHAOS_PAINT);
     tri__span_paint(span, first, count, tri__cache_colour(cache));
     span->next_slot = first + count;
     tri__add_single_writer(&cache->unreported, bytes);
@@ -126,6 +129,7 @@ static bool sweep(struct tri__span *span)
 {
     uint32_t freed, live;
 
+    tri__chaos(TRI__CHAOS_SWEEP_SPAN);
     if (tri__graves_are_kept())
         tri__graves_note(span);
     live = tri__span_sweep(span, &freed);
@@ -301,6 +305,7 @@ bool tri__cache_refill(struct tri__cache *cache, unsigned number, const tri_type
 {
     struct tri__span *span = cache->spans[number];
 
+    tri__chaos(TRI__CHAOS_REFILL);
     if (span == NULL && number >= TRI__SPAN_CLASSES && !may_have_typed(cache, number, type))
         return false;
     /* The run became another type's. What it was stays until H4: slots of a cut run cannot be given

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/chaos.h"
 #include "base/fatal.h"
 #include "base/os.h"
 #include "heap/typed.h"
@@ -124,11 +125,15 @@ void tri__heap_set_limit(size_t bytes)
                              bytes == SIZE_MAX ? SIZE_MAX : bytes >> TRI__PAGE_SHIFT);
 }
 
+#define CHAOS_PAGES 4 /* more of a large object would take too long */
+
 void tri__span_publish(struct tri__span *span)
 {
     size_t first = tri__page_of(span->base);
 
     for (size_t i = 0; i < span->pages; i++) {
+        if (i < CHAOS_PAGES)
+            tri__chaos(TRI__CHAOS_PUBLISH);
         tri__store_relaxed(&tri__heap.page_span[first + i], span);
         /* rel -> acq in tri__locate(): who sees the class sees the
          * descriptor and the cleared bits */
@@ -151,6 +156,7 @@ void tri__span_free(struct tri__span *span)
     struct tri__own_layout *own = span->own;
 
     tri__span_retract(span);
+    tri__chaos(TRI__CHAOS_RETRACT);
     if (tri__span_is_typed(span))
         tri__fetch_sub_relaxed(&TRI__TYPE_STATE(span->type)->spans, 1);
     span->own = NULL;

@@ -13,6 +13,7 @@
 
 #include <tricolor/root.h>
 
+#include "base/chaos.h"
 #include "base/entry.h"
 #include "base/fatal.h"
 #include "base/os.h"
@@ -130,6 +131,7 @@ static int attach(void)
     if (error == 0)
         error = join(mutator);
     if (error == 0) {
+        tri__chaos(TRI__CHAOS_ATTACH);
         mutator->attach_depth = 1;
         tri__self = &mutator->writer.cache.front;
         /* One that came before did not know whose it was. */
@@ -201,6 +203,7 @@ void tri__mutator_leave(void)
     tri__user_stacks_check_leave(self);
     tri__registry_lock();
     tri__handshake_answer(self);
+    tri__chaos(TRI__CHAOS_DETACH);
     tri__cache_drop(&self->writer.cache);
     tri__buffer_surrender(&self->writer);
     tri__store_relaxed(&self->state, TRI__DETACHED);

@@ -2,6 +2,7 @@
 /* TRI_BLOCKING: handing the thread's part of the protocol to the collector while the thread may
  * sleep. The state machine stands in mutator.h, the pairing with the coordinator
  * in handshake.c. */
+#include "base/chaos.h"
 #include "base/entry.h"
 #include "base/fatal.h"
 #include "base/futex.h"
@@ -17,8 +18,10 @@ static void become_blocked(struct tri__mutator *self)
     for (;;) {
         uint32_t state = TRI__BLOCKED;
 
+        tri__chaos(TRI__CHAOS_BLOCK);
         /* seqcst: before the look at the announcement. rel -> acq in ask_running(), act_for() */
         tri__store_seqcst(&self->state, TRI__BLOCKED);
+        tri__chaos(TRI__CHAOS_BLOCK);
         if (tri__handshake_is_answered(self))
             return;
         if (!tri__cas_seqcst(&self->state, &state, TRI__RUNNING))
@@ -46,11 +49,13 @@ static void become_running(struct tri__mutator *self)
 {
     uint32_t state = TRI__BLOCKED;
 
+    tri__chaos(TRI__CHAOS_WAKE);
     /* seqcst: before the look at the announcement. acq <- rel in unclaim() */
     while (!tri__cas_seqcst(&self->state, &state, TRI__RUNNING)) {
         await_unclaimed(self, state);
         state = TRI__BLOCKED;
     }
+    tri__chaos(TRI__CHAOS_WAKE);
     tri__handshake_answer(self);
     tri__store_relaxed(&self->scanned_asleep, false);
 }

@@ -17,6 +17,7 @@
 
 #include <tricolor/window.h>
 
+#include "base/chaos.h"
 #include "base/entry.h"
 #include "base/fatal.h"
 #include "base/futex.h"
@@ -171,6 +172,7 @@ static bool take_request(struct tri__mutator *mutator)
 
 static void count_answer(struct tri__mutator *mutator)
 {
+    tri__chaos(TRI__CHAOS_COUNT);
     tri__store_relaxed(&mutator->latency, tri__os_now() - tri__load_relaxed(&mutator->asked));
     /* rel -> acq in await_answers(): what the answer wrote is seen when the last one is */
     if (tri__fetch_sub_acqrel(&pending, 1) == 1)
@@ -240,7 +242,9 @@ void tri__handshake_answer(struct tri__mutator *self)
     start = tri__os_now();
     do {
         announcement = tri__load_seqcst(&announced);
+        tri__chaos(TRI__CHAOS_ANSWER);
         scanned |= catch_up(self, announcement, true);
+        tri__chaos(TRI__CHAOS_ANSWERED);
         tri__store_seqcst(&self->answered, number_of(announcement));
         counts |= take_request(self);
     } while (tri__load_seqcst(&announced) != announcement);
@@ -330,6 +334,7 @@ static bool is_answered(const struct tri__mutator *mutator)
  * would take the request back. */
 static void ask(struct tri__mutator *mutator, uint64_t now)
 {
+    tri__chaos(TRI__CHAOS_ASK);
     tri__fetch_add_relaxed(&pending, 1);
     tri__store_relaxed(&mutator->asked, now);
     tri__store_relaxed(&mutator->signalled, false);
@@ -392,7 +397,9 @@ static void lose_patience(struct patience *patience, uint64_t now)
 static void await_answers(uint64_t start)
 {
     uint32_t left = tri__fetch_sub_acqrel(&pending, 1) - 1;
-    uint64_t silence = wary != 0 ? SILENCE_NS : TICK_NS;
+    uint64_t silence = tri__chaos_strikes(TRI__CHAOS_SILENCE) ? 1000
+                       : wary != 0                            ? SILENCE_NS
+                                                              : TICK_NS;
     struct patience patience = {start, start + silence, silence, start + LOST_NS,
                                 tri__watchdog_first(start)};
 
@@ -431,6 +438,7 @@ static size_t ask_running(enum tri__request what, uint64_t now)
 
     tri__registry_lock();
     announce_locked(what);
+    tri__chaos(TRI__CHAOS_ANNOUNCE);
     tri__registry_each(ask_if_running, &walk);
     tri__registry_unlock();
     return walk.count;
@@ -499,6 +507,7 @@ static bool act_for(struct tri__mutator *mutator)
     /* acq <- rel in become_blocked(): its stack and cache are ours now */
     if (!tri__cas_seqcst(&mutator->state, &state, TRI__CLAIMED))
         return false;
+    tri__chaos(TRI__CHAOS_CLAIM);
     if (!is_answered(mutator)) {
         catch_up(mutator, announcement, false);
         tri__store_seqcst(&mutator->answered, number_of(announcement));
