@@ -162,6 +162,7 @@ static void run_round(void)
         for (int i = 0; i < 3; i++)
             pthread_join(threads[i], NULL);
     check_tree(shared, 7);
+    ck_assert_int_eq(tri_heap_check(), 0);
 }
 
 static unsigned first_missed(void)

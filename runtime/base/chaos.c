@@ -25,6 +25,9 @@ static uint32_t threads;                       /* atomic: that have had a number
  * harm. */
 static __thread uint64_t state __attribute__((tls_model("initial-exec")));
 
+/* When the thread may be delayed again. */
+static __thread uint64_t rested __attribute__((tls_model("initial-exec")));
+
 static const char *const names[TRI__CHAOS_POINTS] = {
     [TRI__CHAOS_ANNOUNCE] = "announce", [TRI__CHAOS_ASK] = "ask",
     [TRI__CHAOS_ANSWER] = "answer",     [TRI__CHAOS_ANSWERED] = "answered",
@@ -42,7 +45,7 @@ static const char *const names[TRI__CHAOS_POINTS] = {
     [TRI__CHAOS_FUTEX] = "futex",       [TRI__CHAOS_REFILL] = "refill",
     [TRI__CHAOS_PAINT] = "paint",       [TRI__CHAOS_PUBLISH] = "publish",
     [TRI__CHAOS_RETRACT] = "retract",   [TRI__CHAOS_SWEEP_SPAN] = "sweep-span",
-    [TRI__CHAOS_CYCLE] = "cycle",
+    [TRI__CHAOS_CYCLE] = "cycle",       [TRI__CHAOS_CHECK] = "check",
 };
 _Static_assert(TRI__CHAOS_POINTS <= 64, "a bit each");
 
@@ -179,21 +182,33 @@ __attribute__((noinline, cold)) bool tri__chaos_strikes_slow(enum tri__chaos_poi
     return (draw() >> 56) < plan[point];
 }
 
-/* Mostly gives the processor away; one in eight sleeps, for that long or, seldom, for longer than a
- * handshake takes. */
+/* Mostly yields; one in four sleeps, for that long or, seldom, for longer than a handshake takes. */
+static void pause_for_others(void)
+{
+    uint32_t kind = tri__chaos_number(32);
+
+    if (kind <= 24)
+        tri__os_yield();
+    else
+        tri__os_sleep(kind == 32 ? tri__chaos_number(1000000) : tri__chaos_number(50000));
+}
+
+/* Where processors are rare a yield may last for milliseconds. A thread shall get on: it runs half
+ * as long as it was away before it gives the processor away again, and spins meanwhile. */
 __attribute__((noinline, cold)) void tri__chaos_slow(enum tri__chaos_point point)
 {
     int error = errno;
-    uint32_t kind;
+    uint64_t start, end;
 
     if (!tri__chaos_strikes_slow(point))
         return;
-    kind = tri__chaos_number(64);
-    if (kind <= 32)
-        tri__os_yield();
-    else if (kind <= 56)
-        spin(tri__chaos_number(4000));
-    else
-        tri__os_sleep(kind == 64 ? tri__chaos_number(1000000) : tri__chaos_number(50000));
+    start = tri__os_now();
+    if (start < rested || tri__chaos_number(4) == 1) {
+        spin(tri__chaos_number(2000));
+    } else {
+        pause_for_others();
+        end = tri__os_now();
+        rested = end + (end - start) / 2;
+    }
     errno = error;
 }

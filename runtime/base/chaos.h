@@ -48,6 +48,7 @@ enum tri__chaos_point {
     TRI__CHAOS_RETRACT,    /* "retract": pages are out of it, and not free yet */
     TRI__CHAOS_SWEEP_SPAN, /* "sweep-span": a span was popped to be swept */
     TRI__CHAOS_CYCLE,      /* "cycle": one is started at a refill now and then */
+    TRI__CHAOS_CHECK,      /* "check": tri_heap_check() has found a page in a span */
     TRI__CHAOS_POINTS
 };
 

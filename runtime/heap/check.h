@@ -25,6 +25,7 @@ struct tri__check {
     /* Returns when every thread that runs has passed a safepoint since the call. */
     void (*quiet)(void);
     uint8_t swept;    /* side of the central lists */
+    uint16_t caches;  /* looked at so far */
     bool alone;       /* the only thread that is attached sleeps, waiting for the check */
     size_t pages;     /* committed when the check began */
     uint16_t *places; /* of each: where the span that begins there was found; 0: nowhere */

@@ -4,6 +4,7 @@
  * Under the page heap's lock its bits, summaries and counts stand still; and so does the rule that
  * a page in the page table is in use: it is entered after it was taken, and taken out before it is
  * given back. */
+#include "base/chaos.h"
 #include "heap/check.h"
 
 /* What describes chunks that are not committed is zero, and so much of it is looked at: all of it
@@ -163,8 +164,10 @@ static void count_span(struct tri__check *check, const struct tri__span *span, s
 /* Returns the page to go on with. */
 static size_t check_entry(struct tri__check *check, size_t page, uint8_t span_class)
 {
-    const struct tri__span *span = tri__load_relaxed(&tri__heap.page_span[page]);
+    const struct tri__span *span;
 
+    tri__chaos(TRI__CHAOS_CHECK);
+    span = tri__load_relaxed(&tri__heap.page_span[page]);
     if (span == NULL || span_class >= TRI__PAGE_CLASSES) {
         tri__check_defect(check, "page %zu is entered with class %u and span %p", page, span_class,
                           (const void *)span);

@@ -7,7 +7,10 @@
 #include "base/os.h"
 #include "heap/check.h"
 
-#define IN_CACHE UINT16_MAX
+/* Where a span was found: lists are numbered from 1 on, caches from the other end. A thread may
+ * leave a span to another one that is looked at later. */
+#define LIST_PLACES (4 * TRI__LISTS)
+#define CACHE_PLACES (UINT16_MAX - LIST_PLACES)
 
 /* ---- the const fields ---- */
 
@@ -291,7 +294,7 @@ static void check_cached(struct tri__check *check, const struct tri__cache *cach
                           span != NULL ? "has" : "has not");
     if (span == NULL || !tri__check_shape(check, span))
         return;
-    note_place(check, span, IN_CACHE);
+    note_place(check, span, (uint16_t)(UINT16_MAX - check->caches % CACHE_PLACES));
     if (tri__span_is_typed(span) ? number < TRI__SPAN_CLASSES : number != span->span_class)
         tri__check_defect(check, "run %u has the span at %#zx, of class %u", number,
                           (size_t)span->base, span->span_class);
@@ -323,6 +326,7 @@ static bool window_is_right(const struct tri__page_cache *pages)
 
 void tri__check_cache(struct tri__check *check, const struct tri__cache *cache)
 {
+    check->caches++;
     for (unsigned number = 0; number < TRI__RUNS; number++)
         check_cached(check, cache, number);
     if (!window_is_right(&cache->pages))
