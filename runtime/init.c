@@ -34,6 +34,7 @@
 #include "layout/type_retire.h"
 #include "mutator/arena.h"
 #include "mutator/attach.h"
+#include "mutator/exit.h"
 #include "mutator/handshake.h"
 #include "mutator/registry.h"
 #include "mutator/roots.h"
@@ -89,7 +90,7 @@ static void refilled(struct tri__cache *cache, uint64_t start)
 static void hold_type(const tri_type *type)
 {
     TRI_BLOCKING
-        tri__type_hold(type);
+        tri__type_hold(type, !tri__exit_has_begun());
 }
 
 /* In a child of fork(): what its threads have left behind, from the bottom up (docs/threads.md). */
@@ -272,6 +273,7 @@ static void after_fork_in_child(void)
         tri__mutators_after_fork();
         tri__store_release(&tri__heap.orphaned, true); /* rel -> acq in tri__heap_take_over() */
     }
+    tri__exit_after_fork();
     unlock_after_fork(true);
     tri__rcu_after_fork_child();
     tri__window_close();

@@ -31,11 +31,16 @@ static inline bool bare_out_of_memory(struct tri__cache *cache, size_t bytes, un
     return false;
 }
 
+static void bare_hold_type(const tri_type *type)
+{
+    tri__type_hold(type, false);
+}
+
 static const struct tri__heap_hooks bare_hooks = {
     .attach = bare_attach,
     .safepoint = bare_safepoint,
     .refilled = bare_refilled,
-    .hold_type = tri__type_hold,
+    .hold_type = bare_hold_type,
     .out_of_memory = bare_out_of_memory,
 };
 

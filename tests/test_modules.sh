@@ -40,9 +40,12 @@ module roots roots.c
 module types types.c
 module copy types.c
 module waiting waiting.c
+module slow slow.c
+module early early.c
 module user user.c "$work/types.so" "-Wl,-rpath,$work"
 compile host host.c "$library"
 compile stranger stranger.c
+compile early_host early_host.c "$work/early.so" "-Wl,-rpath,$work" "$library"
 
 failures=0
 
@@ -62,6 +65,16 @@ must_pass() # must_pass <what> <command...>
 for name in $("$work/host" --list); do
     must_pass "$name" "$work/host" "$work" "$name"
 done
+must_pass early "$work/early_host"
+
+# What malloc gets back is overwritten, so that a name that was freed is seen.
+MALLOC_PERTURB_=85 "$work/host" "$work" closed_beside_exit >"$work/output" 2>&1 || failures=1
+if [ -s "$work/output" ]; then
+    echo "FAILED: closed_beside_exit says something:"
+    cat "$work/output"
+    failures=1
+fi
+
 # A sanitizer wants to be there before any library.
 if [ -z "$TRI_SANITIZERS" ]; then
     must_pass stranger "$work/stranger" "$work/types.so"

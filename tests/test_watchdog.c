@@ -162,6 +162,24 @@ static void by_the_environment(void)
     collect_beside(sleep_long, name_silent);
 }
 
+static void *collect_without_main(void *unused)
+{
+    collect_beside(sleep_long, name_and_block);
+    _exit(0);
+    return unused;
+}
+
+/* There is no process any more by its number. */
+static void when_main_has_ended(void)
+{
+    pthread_t thread;
+
+    start(0, STALL_MS);
+    if (pthread_create(&thread, NULL, collect_without_main, NULL) != 0)
+        abort();
+    pthread_exit(NULL);
+}
+
 #define NAMED "thread \"silent one\" (tid "
 #define MAY_BE_RUNNING "it runs; a debugger shows where"
 
@@ -176,6 +194,7 @@ static const struct {
     {with_the_handler_replaced, {NAMED, "its handler was replaced", "state R", MAY_BE_RUNNING}},
     {held, {NAMED, "tri_bulk_barrier_pre_write()", "when a signal came last", "test_watchdog+0x"}},
     {with_locks, {NAMED, "it sleeps in system call", "libc.so", "test_watchdog+0x"}},
+    {when_main_has_ended, {NAMED, "it blocks signal 23", "state S", "test_watchdog+0x"}},
     {by_the_environment, {NAMED, "has not answered H1 for 0.1", "tri_safepoint", "state S"}},
 };
 

@@ -5,8 +5,9 @@
  * needed. While attached it is asked by the collector, a few times a cycle, for a short answer, which
  * it gives at safepoints: allocation is one now and then, tri_safepoint() is one, and TRI_BLOCKING
  * stands for one as long as it lasts. A thread that comes to none within 100 us, because it computes
- * or sleeps, is interrupted by a signal (tri_config.signal), and answers in the handler. Calls that
- * sleep may return EINTR for that: docs/threads.md has the list. */
+ * or sleeps, is interrupted by a signal (tri_config.signal), and answers in the handler; within 4 ms
+ * where none was silent for a while. Calls that sleep may return EINTR for that: docs/threads.md has
+ * the list. */
 #ifndef TRICOLOR_THREAD_H
 #define TRICOLOR_THREAD_H
 

@@ -73,7 +73,7 @@ typedef struct tri_type {
     uint8_t span_class;
     /* TRI__HAS_STATE: cache points to a struct tri__type_state, so the type may get spans of its
      * own. TRI__HAS_NAMES: name is that of a struct tri__type_names. A program that writes a
-     * descriptor leaves it 0. */
+     * descriptor leaves it 0, also one that copies another one and changes its name. */
     uint8_t extras;
     /* What the run's tag must be for inline allocation: the type itself, or &tri_type_bytes if it
      * is a leaf type. NULL: the slow path decides. */

@@ -8,8 +8,12 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <link.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/auxv.h>
 
 #include "base/fatal.h"
 
@@ -17,57 +21,77 @@
 #pragma weak dlinfo
 #pragma weak dlerror
 
-/* The loaded object that has the address; NULL: none. */
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35) && !defined(TRI__NO_FIND_OBJECT)
-#pragma weak _dl_find_object
+/* What is known of the loaded object that has the address. A copy: another thread may be closing it. */
+struct found {
+    uintptr_t address;
+    uintptr_t bias;
+    char name[PATH_MAX]; /* "": the program itself, or there is none */
+};
 
-/* Without the loader's lock: of most addresses that is all. */
-static const struct link_map *map_of(const void *address)
+static bool has_address(const struct dl_phdr_info *info, uintptr_t address)
 {
-    struct dl_find_object found;
-
-    if (_dl_find_object == NULL || _dl_find_object((void *)(uintptr_t)address, &found) != 0)
-        return NULL;
-    return found.dlfo_link_map;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+            address - (info->dlpi_addr + info->dlpi_phdr[i].p_vaddr) < info->dlpi_phdr[i].p_memsz)
+            return true;
+    return false;
 }
-#elif defined(__GLIBC__)
-#pragma weak dladdr1
 
-static const struct link_map *map_of(const void *address)
+static int look_at(struct dl_phdr_info *info, size_t size, void *argument)
 {
-    Dl_info info;
-    void *map = NULL;
+    struct found *found = argument;
 
-    return dladdr1 != NULL && dladdr1(address, &info, &map, RTLD_DL_LINKMAP) != 0 ? map : NULL;
+    (void)size;
+    if (!has_address(info, found->address))
+        return 0;
+    found->bias = info->dlpi_addr;
+    snprintf(found->name, sizeof found->name, "%s", info->dlpi_name);
+    return 1;
 }
-#else
-/* Of other C libraries for Linux none unloads anything. */
-static const struct link_map *map_of(const void *address)
+
+/* Meanwhile nothing is unmapped, and no constructor is waited for. false: there is none. */
+static bool find(struct found *found, const void *address)
 {
-    (void)address;
-    return NULL;
+    found->address = (uintptr_t)address;
+    found->name[0] = '\0';
+    return dl_iterate_phdr(look_at, found) != 0;
 }
-#endif
 
 /* By its name: the loader compares that with the names of what it has loaded before it looks for a
  * file, so it does not matter what has become of the file. */
-static bool reopen(const struct link_map *map)
+static bool reopen(const struct found *found)
 {
-    void *handle = dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    void *handle = dlopen(found->name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     struct link_map *opened = NULL;
 
-    return handle != NULL && dlinfo(handle, RTLD_DI_LINKMAP, &opened) == 0 && opened == map;
+    return handle != NULL && dlinfo(handle, RTLD_DI_LINKMAP, &opened) == 0 &&
+           opened->l_addr == found->bias;
 }
 
 int tri__module_pin(const void *address)
 {
-    const struct link_map *map = map_of(address);
+    struct found found;
 
-    if (map == NULL || map->l_name[0] == '\0' || dlopen == NULL) /* no name: the program itself */
+    if (!find(&found, address) || found.name[0] == '\0' || dlopen == NULL)
         return 0;
-    if (reopen(map))
+    if (reopen(&found))
+        return 0;
+    if (!find(&found, address)) /* it was being closed, and is gone */
         return 0;
     tri__warn("%s cannot be kept loaded, though the heap uses it; it must not be closed",
-              map->l_name);
+              found.name);
     return -EBUSY;
+}
+
+/* By what the kernel says, so without a lock. */
+bool tri__module_is_program(const void *address)
+{
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR); /* NOLINT: an address */
+    struct dl_phdr_info program = {.dlpi_phdr = headers,
+                                   .dlpi_phnum = (ElfW(Half))getauxval(AT_PHNUM)};
+
+    for (unsigned i = 0; headers != NULL && i < program.dlpi_phnum; i++)
+        if (headers[i].p_type == PT_PHDR)
+            program.dlpi_addr = (uintptr_t)headers - headers[i].p_vaddr;
+    return headers != NULL && has_address(&program, (uintptr_t)address);
 }

@@ -10,6 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/os.h"
+
 void tri__write_all(int fd, const char *text, size_t bytes)
 {
     while (bytes > 0) {
@@ -81,11 +83,9 @@ bool tri__try_read(void *to, const void *from, size_t bytes)
 {
     struct iovec here = {to, bytes}, there = {(void *)(uintptr_t)from, bytes};
     int saved = errno;
-    ssize_t copied = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
-    bool refused = copied < 0 && errno != EFAULT;
+    /* Not by the process's number: that is the main thread's, which may have ended. */
+    ssize_t copied = process_vm_readv((pid_t)tri__os_tid(), &here, 1, &there, 1, 0);
 
     errno = saved;
-    if (refused)
-        memcpy(to, from, bytes);
-    return refused || copied == (ssize_t)bytes;
+    return copied == (ssize_t)bytes;
 }

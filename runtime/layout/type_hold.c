@@ -29,9 +29,9 @@ static void note(const tri_type *type)
 }
 
 /* That a shared object cannot be kept has been said; the rest is up to its user. */
-static void hold_part(const tri_type *type)
+static void hold_part(const tri_type *type, bool keep_loaded)
 {
-    if (!tri__fault(TRI__FAULT_FORGET_MODULES))
+    if (keep_loaded && !tri__fault(TRI__FAULT_FORGET_MODULES))
         tri__module_pin(type);
     if (tri__type_has_state(type))
         /* rel -> acq in tri__type_part_is_held() */
@@ -40,12 +40,12 @@ static void hold_part(const tri_type *type)
         note(type);
 }
 
-void tri__type_hold(const tri_type *type)
+void tri__type_hold(const tri_type *type, bool keep_loaded)
 {
     if (!tri__type_part_is_held(type))
-        hold_part(type);
+        hold_part(type, keep_loaded);
     if (type->tail != NULL && !tri__type_part_is_held(type->tail))
-        hold_part(type->tail);
+        hold_part(type->tail, keep_loaded);
 }
 
 void tri__types_forget_held(void)

@@ -46,7 +46,7 @@ static inline bool tri__type_is_held(const tri_type *type)
 
 /* Makes it so. May wait for the dynamic loader: the collector must be able to do without the thread
  * meanwhile. */
-void tri__type_hold(const tri_type *type);
+void tri__type_hold(const tri_type *type, bool keep_loaded);
 
 /* The heap is about to be released: forgets the table, because where a descriptor was there may be
  * something else in the next heap's life. Nobody allocates. */

@@ -52,9 +52,20 @@ static void leave_at_exit(void *unused)
     TRI__IN_RUNTIME;
 
     (void)unused;
-    tri__mutator_leave();
     if (--rounds_left != 0)
         pthread_setspecific(leave_key, &leave_key); /* cannot fail: it had a value */
+    tri__mutator_leave();
+}
+
+/* Once: threads that are not attached any more have a value of it, too, after tri_shutdown(), and would
+ * give that to whoever gets the key next. */
+static int make_leave_key(void)
+{
+    static bool made;
+    int error = made ? 0 : pthread_key_create(&leave_key, leave_at_exit);
+
+    made = error == 0;
+    return -error;
 }
 
 int tri__mutators_init(void)
@@ -63,9 +74,9 @@ int tri__mutators_init(void)
 
     if (error != 0)
         return error;
-    error = pthread_key_create(&leave_key, leave_at_exit);
+    error = make_leave_key();
     if (error != 0)
-        return -error;
+        return error;
     memset(&tri__phase, 0, sizeof tri__phase);
     memset(&departed, 0, sizeof departed);
     tri__store_release(&open_for_use, true); /* rel -> acq in tri__mutators_are_open() */
@@ -75,7 +86,6 @@ int tri__mutators_init(void)
 void tri__mutators_release(void)
 {
     tri__store_relaxed(&open_for_use, false);
-    pthread_key_delete(leave_key);
     tri__mutators_bury();
     tri__registry_release();
 }

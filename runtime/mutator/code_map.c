@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading /proc/self/maps line by line. A line is
+/* Reading /proc/thread-self/maps line by line. A line is
  *
  *     start-end rwxp offset device inode      name
  *
@@ -96,7 +96,7 @@ void tri__code_map_read(void)
     static char text[2 * LINE_BYTES];
     size_t used = 0;
     long got;
-    int file = tri__os_open("/proc/self/maps");
+    int file = tri__os_open("/proc/thread-self/maps");
 
     map.count = 0;
     map.names_used = 0;

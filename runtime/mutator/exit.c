@@ -16,8 +16,9 @@
 #include "mutator/roots.h"
 #include "mutator/windows.h"
 
-static bool keeping; /* atomic */
-static bool begun;   /* atomic */
+static bool keeping;   /* atomic */
+static bool begun;     /* atomic */
+static bool inherited; /* the process is a child of fork() */
 
 static void keep_all(const void *(*next)(const void *address))
 {
@@ -25,15 +26,28 @@ static void keep_all(const void *(*next)(const void *address))
         tri__module_pin(at);
 }
 
-/* The loader's lock may be had by somebody who waits for a cycle. */
+/* The loader's lock may be had by somebody who waits for a cycle. In a child of fork() the loader may
+ * be what another thread of the parent's has left it in the middle of: it is not asked for anything. */
 static void note_exit(void)
 {
-    tri__store_seqcst(&keeping, true);
-    TRI_BLOCKING {
-        keep_all(tri__roots_next_module);
-        keep_all(tri__windows_next_module);
+    if (!inherited) {
+        tri__store_seqcst(&keeping, true);
+        TRI_BLOCKING {
+            keep_all(tri__roots_next_module);
+            keep_all(tri__windows_next_module);
+        }
     }
     tri__store_seqcst(&begun, true);
+}
+
+/* Where tri_init() was called before main(), by a constructor, functions for atexit() come after
+ * destructors, of which the program's own are the first. Nobody closes a program. */
+static bool is_of_the_program(const void *address)
+{
+    if (!tri__module_is_program(address))
+        return false;
+    tri__store_seqcst(&begun, true);
+    return true;
 }
 
 int tri__exit_init(void)
@@ -49,6 +63,16 @@ int tri__exit_init(void)
 bool tri__exit_has_begun(void)
 {
     return tri__load_seqcst(&begun);
+}
+
+bool tri__exit_keeps_entry(const void *address)
+{
+    return tri__exit_has_begun() || is_of_the_program(address);
+}
+
+void tri__exit_after_fork(void)
+{
+    inherited = true;
 }
 
 void tri__exit_note_entry(const void *address)

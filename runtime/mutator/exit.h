@@ -16,6 +16,12 @@ int tri__exit_init(void);
 /* Shared objects leave the tables no more: those that are in them are kept loaded. Any thread. */
 bool tri__exit_has_begun(void);
 
+/* Must what lies at the address stay in its table, though its destructors run? Any thread. */
+bool tri__exit_keeps_entry(const void *address);
+
+/* In a child of fork(). Safe where only what is safe in a signal handler is. */
+void tri__exit_after_fork(void);
+
 /* What lies at the address has entered a table. Any thread, without a lock of ours. */
 void tri__exit_note_entry(const void *address);
 

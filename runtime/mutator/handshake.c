@@ -45,7 +45,7 @@
  * (docs/performance.md). */
 #define SILENCE_NS UINT64_C(100000)
 #define TICK_NS UINT64_C(4000000)
-#define WARY 64 /* handshakes, after one in which somebody was silent */
+#define WARY 1000 /* handshakes, after one in which somebody was silent */
 #define SILENCE_MAX_NS UINT64_C(20000000)
 #define LOST_NS UINT64_C(100000000)
 
@@ -412,7 +412,6 @@ static void await_answers(uint64_t start)
             lose_patience(&patience, now);
         left = tri__load_acquire(&pending); /* acq <- rel in count_answer() */
     }
-    wary -= wary != 0;
 }
 
 /* A walk over the mutators: how many of them it has dealt with. */
@@ -472,6 +471,7 @@ void tri__handshake(enum tri__request what, struct tri__handshake_report *report
     asked_last = what;
     report->mutators = ask_running(what, start);
     await_answers(start);
+    wary -= wary != 0;
     report->ns = tri__os_now() - start;
     tri__registry_each(find_slowest, &slowest);
 }

@@ -259,7 +259,7 @@ void tri__module_remove(void *start)
     TRI__IN_RUNTIME;
     /* Every file of the module asks; the first one does it. While the process ends other
      * threads may still need them. */
-    if (!tri__exit_has_begun() && remove_module((uintptr_t)start) == 0)
+    if (!tri__exit_keeps_entry(start) && remove_module((uintptr_t)start) == 0)
         TRI_BLOCKING
             tri__rcu_synchronize(); /* a marker may be reading the variables by the old table */
 }

@@ -38,6 +38,7 @@
 static int signal_number; /* 0: none */
 static struct sigaction before[NSIG]; /* of each signal that has been ours: the program's handler */
 static bool taken_away;               /* collector: said so */
+static int send_error;                /* collector: of the last one that was sent; or 0 */
 
 /* ---- the handler ---- */
 
@@ -296,15 +297,17 @@ const char *tri__signal_trouble(void)
         return "it was configured that there be none";
     if (!tri__windows_are_known())
         return "there was no memory for the table of windows";
-    return is_installed() ? NULL : "its handler was replaced after tri_init()";
+    if (!is_installed())
+        return "its handler was replaced after tri_init()";
+    return send_error == 0 || send_error == -ESRCH ? NULL : "the system did not let it be sent";
 }
 
 bool tri__signal_is_usable(void)
 {
-    if (tri__signal_trouble() == NULL)
-        return true;
     if (signal_number == 0 || !tri__windows_are_known())
         return false;
+    if (is_installed())
+        return true;
     if (!taken_away)
         tri__warn("signal %d has another handler since tri_init(), so threads that reach no "
                   "safepoint cannot be asked by it: install your handler before tri_init(), then it "
@@ -320,10 +323,20 @@ void tri__signal_send(struct tri__mutator *mutator)
     if (tri__load_relaxed(&mutator->signalled))
         return;
     tri__store_relaxed(&mutator->signalled, true);
-    if (tri__os_signal_thread(mutator->tid, signal_number) == 0)
+    send_error = tri__os_signal_thread(mutator->tid, signal_number);
+    if (send_error == 0)
         return;
     tri__store_relaxed(&mutator->signalled, false);
     tri__signal_check_alive(mutator);
+}
+
+void tri__signal_thread_ended(uint32_t tid)
+{
+    tri__fatal("thread %" PRIu32 " has ended while it was attached: a destructor of "
+               "thread-specific data used the heap in the last of %d rounds, when nothing "
+               "detaches a thread any more; use it in earlier rounds, or call "
+               "tri_thread_detach() at the end of the destructor",
+               tid, PTHREAD_DESTRUCTOR_ITERATIONS);
 }
 
 /* Who leaves takes the request back first, and nobody waits for it any more [inv.thread.ended]. */
@@ -331,9 +344,5 @@ void tri__signal_check_alive(const struct tri__mutator *mutator)
 {
     if (tri__os_signal_thread(mutator->tid, 0) == -ESRCH && is_asked(mutator) &&
         tri__load_relaxed(&mutator->state) == TRI__RUNNING)
-        tri__fatal("thread %" PRIu32 " has ended while it was attached: a destructor of "
-                   "thread-specific data used the heap in the last of %d rounds, when nothing "
-                   "detaches a thread any more; use it in earlier rounds, or call "
-                   "tri_thread_detach() at the end of the destructor",
-                   mutator->tid, PTHREAD_DESTRUCTOR_ITERATIONS);
+        tri__signal_thread_ended(mutator->tid);
 }

@@ -23,6 +23,9 @@ bool tri__signal_is_usable(void);
  * cannot; a signal that is on its way already is not sent twice. Collector, under RCU. */
 void tri__signal_send(struct tri__mutator *mutator);
 
+/* Ends the program: the thread has ended, and is waited for. */
+_Noreturn void tri__signal_thread_ended(uint32_t tid);
+
 /* Ends the program if the mutator is asked and its thread is no more. Collector, under RCU. */
 void tri__signal_check_alive(const struct tri__mutator *mutator);
 

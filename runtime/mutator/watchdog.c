@@ -277,6 +277,8 @@ static void report(const struct silent *thread, enum tri__request what, uint64_t
         !read_file(thread->tid, "status", status, sizeof status))
         return;
     name[strcspn(name, "\n")] = '\0';
+    if (*field_of(status, "State:\t") == 'Z') /* the main thread, as long as there are others */
+        tri__signal_thread_ended(thread->tid);
     say("thread \"%s\" (tid %" PRIu32 ", state %.1s) has not answered %s for %" PRIu64 ".%03" PRIu64
         " s; the cycle waits for it, other threads do not",
         name, thread->tid, field_of(status, "State:\t"), name_of(what),

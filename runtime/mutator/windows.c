@@ -130,7 +130,7 @@ static struct module **find_locked(const struct tri__window *start)
 static void await_readers(void)
 {
     while (tri__load_seqcst(&readers) != 0)
-        tri__os_yield();
+        tri__os_sleep(1); /* whatever its priority: a reader gets on */
 }
 
 void tri__windows_add(const struct tri__window *start, const struct tri__window *stop)
@@ -169,7 +169,7 @@ void tri__windows_remove(const struct tri__window *start)
     TRI__IN_RUNTIME;
     struct module **at, *module;
 
-    if (tri__exit_has_begun())
+    if (tri__exit_keeps_entry(start))
         return; /* the other threads run on: their windows have to stay known */
     pthread_mutex_lock(&windows_lock);
     at = find_locked(start);

@@ -3,9 +3,11 @@
  * case a process, because a module that was kept loaded stays. */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <tricolor.h>
@@ -368,6 +370,62 @@ static void closed_at_exit(void)
     exit(0);
 }
 
+static void *close_now(void *handle)
+{
+    dlclose(handle);
+    return NULL;
+}
+
+/* Its destructor takes its time, and what the loader knows of it is freed while exit() waits. */
+static void closed_beside_exit(void)
+{
+    struct opened slow = open_module("./slow.so", RTLD_LOCAL);
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, close_now, slow.handle) == 0);
+    TRI_BLOCKING
+        usleep(100000);
+    exit(0);
+}
+
+static void *open_and_close(void *unused)
+{
+    (void)unused;
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+        dlclose(open_module("./waiting.so", RTLD_LOCAL).handle);
+    return NULL;
+}
+
+/* A child may inherit the loader's lock, and then hangs in exit(), whatever it uses. */
+static bool is_as_without_us(int status)
+{
+    return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+           (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+}
+
+static void children_exit(void)
+{
+    struct opened roots = open_module("./roots.so", RTLD_LOCAL);
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, open_and_close, NULL) == 0);
+    for (int i = 0; i < 100; i++) {
+        int status;
+        pid_t child = fork();
+
+        CHECK(child >= 0);
+        if (child == 0) {
+            ualarm(300000, 0);
+            exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child && is_as_without_us(status));
+    }
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    TRI_BLOCKING
+        pthread_join(thread, NULL);
+    CHECK(dlclose(roots.handle) == 0);
+}
+
 /* ---- several modules ---- */
 
 static void two_copies(int mode)
@@ -428,6 +486,8 @@ static const struct {
     {"types_churn", types_churn},
     {"constructors_wait", constructors_wait},
     {"closed_at_exit", closed_at_exit},
+    {"closed_beside_exit", closed_beside_exit},
+    {"children_exit", children_exit},
     {"copies_apart", copies_apart},
     {"copies_together", copies_together},
     {"type_of_another", type_of_another},
