@@ -150,7 +150,6 @@ tests_inject_inject_LDFLAGS += -Wl,--wrap=__getdelim
 tests_inject_inject_LDFLAGS += -Wl,--wrap=__isoc23_fscanf
 tests_inject_inject_LDFLAGS += -Wl,--wrap=__isoc99_fscanf
 tests_inject_inject_LDFLAGS += -Wl,--wrap=__register_atfork
-tests_inject_inject_LDFLAGS += -Wl,--wrap=_dl_find_object
 tests_inject_inject_LDFLAGS += -Wl,--wrap=aligned_alloc
 tests_inject_inject_LDFLAGS += -Wl,--wrap=calloc
 tests_inject_inject_LDFLAGS += -Wl,--wrap=clock_gettime

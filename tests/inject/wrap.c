@@ -55,7 +55,6 @@ const struct inject_row inject_rows[] = {
     {"getdelim", "-1", EIO, false, NULL},
     {"dlopen", "NULL", 0, false, NULL},
     {"dlinfo", "-1", 0, false, NULL},
-    {"dl_find_object", "-1", 0, false, NULL},
     {"process_vm_readv", "EPERM", EPERM, false, NULL},
     {"SYS_futex.wait", "EINTR", EINTR, true, NULL},
     {"SYS_futex", "ENOSYS", ENOSYS, false, FUTEX},
@@ -80,13 +79,15 @@ const struct inject_argued inject_argued[] = {
      "the compiler's and the loader's"},
     {"libc_current_sigrt* sig*set", "sets and numbers of signals: no error but misuse"},
     {"getenv secure_getenv", "NULL is no error"},
+    {"getauxval", "0 is no error: the program is not known then"},
+    {"dl_iterate_phdr", "returns what the function returns that it is given"},
     {"pthread_self pthread_once pthread_setcancelstate pthread_sigmask",
      "no error but misuse, which is asserted"},
     {"pthread_mutex_lock pthread_mutex_unlock pthread_mutex_destroy",
      "of a plain lock: no error but misuse"},
     {"pthread_cond_wait pthread_cond_signal pthread_cond_broadcast",
      "no error but misuse; may return early, which a loop takes"},
-    {"pthread_join pthread_key_delete pthread_attr_destroy",
+    {"pthread_join pthread_attr_destroy",
      "gives back what is there: no error but misuse"},
     {"signal raise", "in the handler of faults, where the process dies"},
     {"asan_* lsan_*", "the sanitizers'"},
@@ -337,10 +338,6 @@ WRAP(ssize_t, process_vm_readv, "process_vm_readv",
      (pid, here, n, there, m, flags), -1)
 WRAP(void *, dlopen, "dlopen", (const char *name, int flags), (name, flags), NULL)
 WRAP(int, dlinfo, "dlinfo", (void *handle, int request, void *to), (handle, request, to), -1)
-#if __GLIBC_PREREQ(2, 35)
-WRAP(int, _dl_find_object, "dl_find_object", (void *address, struct dl_find_object *found),
-     (address, found), -1)
-#endif
 WRAP(int, __cxa_atexit, "cxa_atexit", (void (*function)(void *), void *argument, void *object),
      (function, argument, object), -1)
 WRAP(int, __cxa_thread_atexit_impl, "cxa_thread_atexit_impl",
