@@ -57,9 +57,9 @@ _Noreturn void inject_wrong(const char *file, int line, const char *what)
     _exit(EXIT_WRONG);
 }
 
-/* TODO(tri_heap_check): the structural check of the heap goes here once there is one. */
 static void check_heap(void)
 {
+    INJECT_MUST(tri_heap_check() == 0);
 }
 
 static bool is_initialized(void)
