@@ -305,7 +305,7 @@ static int init_locked(const tri_config *config)
         return error;
     tri__fault_init();
     tri__chaos_init(options.chaos_seed, options.chaos_points);
-    if (tri__chaos_on != 0 && options.markers == 0)
+    if (tri__load_relaxed(&tri__chaos_on) != 0 && options.markers == 0)
         options.markers = tri__chaos_number(4);
     tri__double_check_init(options.oracle, options.seed);
     if (options.memory_limit == 0)

@@ -21,7 +21,7 @@ enum { IS_DEBUG_BUILD = 0 };
 
 struct captured {
     int status;      /* as from waitpid */
-    char text[8192]; /* stderr, cut */
+    char text[4096]; /* stderr, cut */
 };
 
 static inline void run_captured(void (*function)(void), int stderr_end)

@@ -214,6 +214,7 @@ EXTRA_DIST += %D%/limited.h
 EXTRA_DIST += %D%/phase.h
 EXTRA_DIST += %D%/program_layouts.h
 EXTRA_DIST += %D%/random.h
+EXTRA_DIST += %D%/run_suite.h
 EXTRA_DIST += %D%/sanitized.h
 EXTRA_DIST += %D%/smallest_program.c
 EXTRA_DIST += %D%/spinner.h

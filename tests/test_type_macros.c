@@ -3,7 +3,7 @@
  * tried as C++17 (tests/test_type_compile.sh), where the macros are made in another way. */
 #include <check.h>
 
-#include "suite.h"
+#include "run_suite.h"
 #include "type_shapes.h"
 
 #ifdef __cplusplus /* then it is linked without the library */

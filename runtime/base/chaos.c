@@ -17,9 +17,10 @@
 uint8_t tri__chaos_on;
 uint64_t tri__chaos_hits[TRI__CHAOS_POINTS];
 
-static uint64_t plan_seed;                     /* const after init */
-static uint8_t plan[TRI__CHAOS_POINTS];        /* const after init: of 256 visits, so many strike */
-static uint32_t threads;                       /* atomic: that have had a number */
+/* Atomic, though const after init: a thread of an earlier heap's may still look. */
+static uint64_t plan_seed;
+static uint8_t plan[TRI__CHAOS_POINTS]; /* of 256 visits, so many strike */
+static uint32_t threads;                /* atomic: that have had a number */
 
 /* Not zero once the thread has drawn one. A signal handler may draw in between, which does no
  * harm. */
@@ -64,7 +65,7 @@ static uint64_t mix(uint64_t x)
 static uint64_t draw(void)
 {
     if (state == 0)
-        state = mix(plan_seed + tri__fetch_add_relaxed(&threads, 1)) | 1;
+        state = mix(tri__load_relaxed(&plan_seed) + tri__fetch_add_relaxed(&threads, 1)) | 1;
     state += UINT64_C(0x9e3779b97f4a7c15) << 1; /* stays odd, so never 0 */
     return mix(state);
 }
@@ -157,12 +158,12 @@ static void say(uint64_t points)
 
 void tri__chaos_init(uint64_t seed, uint64_t points)
 {
-    tri__chaos_on = points != 0;
+    tri__store_relaxed(&tri__chaos_on, points != 0);
     if (points == 0)
         return;
-    plan_seed = seed != 0 ? seed : tri__os_now() % 1000000 + 1;
+    tri__store_relaxed(&plan_seed, seed != 0 ? seed : tri__os_now() % 1000000 + 1);
     for (unsigned i = 0; i < TRI__CHAOS_POINTS; i++) {
-        plan[i] = share_of(i, points);
+        tri__store_relaxed(&plan[i], share_of(i, points));
         tri__store_relaxed(&tri__chaos_hits[i], 0);
     }
     say(points);
@@ -179,7 +180,7 @@ static void spin(uint32_t times)
 __attribute__((noinline, cold)) bool tri__chaos_strikes_slow(enum tri__chaos_point point)
 {
     tri__fetch_add_relaxed(&tri__chaos_hits[point], 1);
-    return (draw() >> 56) < plan[point];
+    return (draw() >> 56) < tri__load_relaxed(&plan[point]);
 }
 
 /* Mostly yields; one in four sleeps, for that long or, seldom, for longer than a handshake takes. */

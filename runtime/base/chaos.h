@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
+
 enum tri__chaos_point {
     TRI__CHAOS_ANNOUNCE, /* "announce": after an announcement, before anybody is asked */
     TRI__CHAOS_ASK,      /* "ask": before a running thread is asked */
@@ -52,8 +54,9 @@ enum tri__chaos_point {
     TRI__CHAOS_POINTS
 };
 
-extern uint8_t tri__chaos_on;                       /* const after tri__chaos_init() */
-extern uint64_t tri__chaos_hits[TRI__CHAOS_POINTS]; /* atomic: for tests */
+/* Atomic: a thread that frees what an earlier heap has left may look. */
+extern uint8_t tri__chaos_on;
+extern uint64_t tri__chaos_hits[TRI__CHAOS_POINTS]; /* for tests */
 
 /* What stands behind "chaos": nothing, "=SEED", or "=SEED:POINT[+POINT...]", of so many characters.
  * *seed is 0 if none was given; no point given: all are meant. false: it does not say that. */
@@ -72,14 +75,14 @@ bool tri__chaos_strikes_slow(enum tri__chaos_point point);
 /* A delay, perhaps. */
 static inline void tri__chaos(enum tri__chaos_point point)
 {
-    if (TRI__UNLIKELY(tri__chaos_on != 0))
+    if (TRI__UNLIKELY(tri__load_relaxed(&tri__chaos_on) != 0))
         tri__chaos_slow(point);
 }
 
 /* true, sometimes: something out of the ordinary is to be done. No delay. */
 static inline bool tri__chaos_strikes(enum tri__chaos_point point)
 {
-    return TRI__UNLIKELY(tri__chaos_on != 0) && tri__chaos_strikes_slow(point);
+    return TRI__UNLIKELY(tri__load_relaxed(&tri__chaos_on) != 0) && tri__chaos_strikes_slow(point);
 }
 
 /* `usual`, or sometimes less: `least` at least. */

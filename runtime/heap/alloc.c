@@ -34,7 +34,7 @@ static bool refill(struct tri__cache *cache, unsigned number, const tri_type *ty
 {
     tri__heap_take_over();
     if (tri__load_relaxed(&cache->front.request) != 0 || cache->unreported >= REPORT_BYTES ||
-        TRI__UNLIKELY(tri__chaos_on != 0))
+        TRI__UNLIKELY(tri__load_relaxed(&tri__chaos_on) != 0))
         tri__heap.hooks.safepoint(cache);
     return tri__cache_refill(cache, number, type);
 }

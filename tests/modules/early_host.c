@@ -58,5 +58,5 @@ int main(void)
     pthread_t thread;
 
     fill();
-    return pthread_create(&thread, NULL, look_at_the_end, NULL);
+    return pthread_create(&thread, NULL, look_at_the_end, NULL) != 0 || pthread_detach(thread) != 0;
 }

@@ -383,6 +383,7 @@ static void closed_beside_exit(void)
     pthread_t thread;
 
     CHECK(pthread_create(&thread, NULL, close_now, slow.handle) == 0);
+    CHECK(pthread_detach(thread) == 0);
     TRI_BLOCKING
         usleep(100000);
     exit(0);
