@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/run_suite.h: the end of every main of a Check program. Nothing of the library, and C++, too:
- * tests of the library include suite.h. */
+/* tests/run_suite.h: the end of every main of a Check program. Nothing of the library, and C++,
+ * too: tests of the library include suite.h. */
 #ifndef TRI__TESTS_RUN_SUITE_H
 #define TRI__TESTS_RUN_SUITE_H
 
