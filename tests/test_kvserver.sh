@@ -47,6 +47,7 @@ sorted() { cli "$@" | LC_ALL=C sort | tr '\n' ' '; }
 
 start() # start <argument>...: sets pid and port
 {
+    : >"$work/log" # an earlier server's last words are not this one's
     "$server" --port 0 "$@" >"$work/log" 2>&1 &
     pid=$!
     for _ in $(seq 200); do
