@@ -314,6 +314,8 @@ static int fork_and_use(void)
         INJECT_MUST(waitpid(child, &status, 0) == child);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
         abort(); /* it has said why */
+    if (!WIFEXITED(status))
+        fprintf(stderr, "the child of fork was ended by signal %d\n", WTERMSIG(status));
     INJECT_MUST(WIFEXITED(status) && WEXITSTATUS(status) >= CHILD_DONE);
     INJECT_MUST(nodes_trouble(100) == NULL);
     tri_store(&kept, NULL);
