@@ -70,10 +70,7 @@ static __attribute__((noinline, unused)) size_t count_objects(const struct hidde
 static inline bool is_zero(const void *p, size_t bytes)
 {
     const unsigned char *at = p;
-    for (size_t i = 0; i < bytes; i++)
-        if (at[i] != 0)
-            return false;
-    return true;
+    return bytes == 0 || (at[0] == 0 && memcmp(at, at + 1, bytes - 1) == 0);
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "heap/page_heap.h"
+#include "run_suite.h"
 
 #define C TRI__CHUNK_PAGES
 #define FAKE_BASE ((uintptr_t)0xc000000000)
@@ -149,16 +150,5 @@ static inline struct tri__page_summary naive_summary(const struct tri__page_bits
         ck_assert_uint_eq((summary).max, (max_));                                                  \
         ck_assert_uint_eq((summary).end, (end_));                                                  \
     } while (0)
-
-/* ---- Running ---- */
-
-static inline int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
 
 #endif
