@@ -42,7 +42,7 @@ static void check_arena(const struct store *store, uintptr_t slot)
                "byte %llu of the arena's memory. Free the arena later, or copy what is to outlive "
                "it with tri_arena_keep(); docs/verify-blocking.md",
                store->call, place_of(store), (unsigned long long)chunk->arena, (size_t)slot,
-               (unsigned long long)(chunk->first + (slot - chunk->span.base)));
+               (unsigned long long)chunk->first + (slot - chunk->span.base));
 }
 
 _Noreturn static void into_freed(const struct store *store, uintptr_t slot, uintptr_t base)

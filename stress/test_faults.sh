@@ -7,13 +7,14 @@
 set -eu
 
 SEEDS=${TRI_FAULT_SEEDS:-6} # tried until the fault shows
-SECONDS_EACH=10
+SECONDS_EACH=10 # at most, for a loss to be seen
+SECONDS_SOUND=3 # without one
 stress=$TRI_BUILDDIR/stress
 
-run() # run <program> <fault> <seed>: sets status and output
+run() # run <program> <fault> <seed> <seconds>: sets status and output
 {
     status=0
-    output=$(TRICOLOR_FAULT=$2 "$stress/$1" --seed "$3" --seconds "$SECONDS_EACH" 2>&1) || status=$?
+    output=$(TRICOLOR_FAULT=$2 "$stress/$1" --seed "$3" --seconds "$4" 2>&1) || status=$?
 }
 
 # Status 1: an object was lost and the program says which. A signal: what was lost had been used before it was looked at.
@@ -26,7 +27,7 @@ must_fail() # must_fail <program> <fault>
 {
     seed=1
     while [ "$seed" -le "$SEEDS" ]; do
-        run "$1" "$2" "$seed"
+        run "$1" "$2" "$seed" "$SECONDS_EACH"
         if is_loss "$status"; then
             echo "ok: $1, $2: seed $seed, status $status: $(echo "$output" | tail -n 1)"
             return
@@ -43,7 +44,7 @@ must_fail() # must_fail <program> <fault>
 
 must_pass() # must_pass <program> <fault>
 {
-    run "$1" "$2" 1
+    run "$1" "$2" 1 "$SECONDS_SOUND"
     if [ "$status" -eq 0 ]; then
         echo "ok: $1, ${2:-no fault}: $(echo "$output" | tail -n 1)"
         return

@@ -22,7 +22,7 @@ static inline void note_point(const char *file, int line)
                      __ATOMIC_RELAXED);
     _mark_point(file, line);
 }
-#define _mark_point(file, line) note_point(file, line) /* NOLINT: what Check's macros call */
+#define _mark_point(file, line) note_point(file, line) /* as Check's macros call it */
 
 static inline int run_suite(Suite *suite)
 {

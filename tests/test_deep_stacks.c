@@ -19,8 +19,10 @@
 #include "spinner.h"
 #include "suite.h"
 
-/* Of a stack a sanitizer's build looks at each word with calls, so some seconds a scan. */
-#define DEEP_BYTES ((size_t)(IS_SANITIZED ? 16 : 64) << 20)
+/* Of a stack a sanitizer's build looks at each word with calls: some seconds a scan. ThreadSanitizer's
+ * is the slowest, and how deep a stack is makes no race. */
+#define DEEP_BYTES ((size_t)(HAS_TSAN ? 4 : HAS_ASAN ? 16 : 64) << 20)
+#define LARGE_BYTES ((size_t)(HAS_TSAN ? 2 : 5) << 20)
 #define ROOM_BYTES (DEEP_BYTES + ((size_t)4 << 20)) /* of the stack: with sanitizers' own, too */
 
 enum { CYCLES = 3 }; /* while the diver is down */
@@ -160,7 +162,7 @@ static void use_small_block(struct dive *self)
 
 static void use_large_block(struct dive *self)
 {
-    use_block(self, ((size_t)5 << 20) / sizeof(mark *));
+    use_block(self, LARGE_BYTES / sizeof(mark *));
 }
 
 /* One below the other, in one frame. */
