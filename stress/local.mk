@@ -128,7 +128,7 @@ stress_module_types_la_LIBADD = libtricolor.la
 stress_module_types_la_SOURCES = tests/modules/item.h tests/modules/module.h tests/modules/types.c
 
 # In --enable-debug builds: without one half of the protocol the programs must fail.
-TESTS += %D%/test_faults.sh
+fault_tests = %D%/test_faults.sh
 EXTRA_DIST += %D%/.clang-tidy
 EXTRA_DIST += %D%/test_faults.sh
 

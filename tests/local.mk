@@ -4,10 +4,22 @@
 # What every program is linked with, unless it says otherwise: all objects, hidden ones included.
 LDADD = libtricolor_internal.la $(CHECK_LIBS)
 
-# Each `%D%/test_module` is built from `%D%/test_module.c`, which uses Check.
+# Each `%D%/test_module` is built from `%D%/test_module.c`, which uses Check. Those that take longest come
+# first, in this order, so that the last of them does not run alone in the end; make check-short leaves
+# them out.
+long_unit_tests =
+long_unit_tests += %D%/test_deep_stacks
+long_unit_tests += %D%/test_signal_heap
+long_unit_tests += %D%/test_layout_random
+long_unit_tests += %D%/test_signal_sleep
+long_unit_tests += %D%/test_oom
+long_unit_tests += %D%/test_fork
+long_unit_tests += %D%/test_alternate_stacks
+long_unit_tests += %D%/test_watchdog
+long_unit_tests += %D%/test_life
+
 unit_tests =
 unit_tests += %D%/test_alloc
-unit_tests += %D%/test_alternate_stacks
 unit_tests += %D%/test_arena
 unit_tests += %D%/test_arena_gc
 unit_tests += %D%/test_barrier
@@ -22,11 +34,9 @@ unit_tests += %D%/test_cache_random
 unit_tests += %D%/test_chaos
 unit_tests += %D%/test_config
 unit_tests += %D%/test_cycle
-unit_tests += %D%/test_deep_stacks
 unit_tests += %D%/test_double_check
 unit_tests += %D%/test_dump
 unit_tests += %D%/test_fatal
-unit_tests += %D%/test_fork
 unit_tests += %D%/test_fork_children
 unit_tests += %D%/test_fork_windows
 unit_tests += %D%/test_gc
@@ -39,12 +49,9 @@ unit_tests += %D%/test_kvserver_map
 unit_tests += %D%/test_kvserver_values
 unit_tests += %D%/test_layout
 unit_tests += %D%/test_layout_edges
-unit_tests += %D%/test_layout_random
 unit_tests += %D%/test_layout_shapes
 unit_tests += %D%/test_member_name
-unit_tests += %D%/test_life
 unit_tests += %D%/test_mutator
-unit_tests += %D%/test_oom
 unit_tests += %D%/test_page_bits
 unit_tests += %D%/test_page_cache
 unit_tests += %D%/test_page_heap
@@ -56,9 +63,7 @@ unit_tests += %D%/test_roots
 unit_tests += %D%/test_shims
 unit_tests += %D%/test_signal
 unit_tests += %D%/test_signal_cancel
-unit_tests += %D%/test_signal_heap
 unit_tests += %D%/test_signal_rules
-unit_tests += %D%/test_signal_sleep
 unit_tests += %D%/test_size_class
 unit_tests += %D%/test_span
 unit_tests += %D%/test_starvation
@@ -71,10 +76,15 @@ unit_tests += %D%/test_user_stack
 unit_tests += %D%/test_verify
 unit_tests += %D%/test_verify_blocking
 unit_tests += %D%/test_verify_clobber
-unit_tests += %D%/test_watchdog
 unit_tests += %D%/test_window
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
+long_script_tests =
+long_script_tests += %D%/test_inject.sh
+long_script_tests += %D%/test_kvserver.sh
+long_script_tests += %D%/test_verify_doc.sh
+long_script_tests += %D%/test_headers.sh
+
 script_tests =
 script_tests += %D%/test_bench.sh
 script_tests += %D%/test_cancel_points.sh
@@ -84,11 +94,8 @@ script_tests += %D%/test_exports.sh
 script_tests += %D%/test_gdb.sh
 script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_handoff_doc.sh
-script_tests += %D%/test_headers.sh
 script_tests += %D%/test_includes.sh
-script_tests += %D%/test_inject.sh
 script_tests += %D%/test_invariant_tags.sh
-script_tests += %D%/test_kvserver.sh
 script_tests += %D%/test_leaks.sh
 script_tests += %D%/test_man.sh
 script_tests += %D%/test_modules.sh
@@ -98,7 +105,6 @@ script_tests += %D%/test_readme_arena.sh
 script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
 script_tests += %D%/test_type_compile.sh
-script_tests += %D%/test_verify_doc.sh
 script_tests += %D%/test_verify_pages.sh
 script_tests += %D%/test_warnings.sh
 
@@ -177,6 +183,7 @@ tests_inject_inject_LDFLAGS += -Wl,--wrap=sigaction
 tests_inject_inject_LDFLAGS += -Wl,--wrap=syscall
 tests_inject_inject_LDFLAGS += -Wl,--wrap=sysconf
 
+EXTRA_DIST += $(long_script_tests)
 EXTRA_DIST += $(script_tests)
 EXTRA_DIST += %D%/.clang-tidy
 EXTRA_DIST += %D%/bare_heap.h
@@ -241,12 +248,17 @@ EXTRA_DIST += %D%/compile_fail/type_is_overaligned.c
 EXTRA_DIST += %D%/compile_fail/type_is_packed.c
 
 if HAVE_CHECK
-check_PROGRAMS += $(unit_tests) $(script_programs)
-TESTS += $(unit_tests) $(script_tests)
+check_PROGRAMS += $(long_unit_tests) $(unit_tests) $(script_programs)
+TESTS += $(long_script_tests) $(long_unit_tests) $(fault_tests) $(unit_tests) $(script_tests)
 else
 check-local:
 	@echo "make check is disabled: install Debian package check, then run configure again" >&2; exit 1
 endif
+
+# All but what takes long; scripts/test says what for.
+check-short:
+	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(fault_tests) $(unit_tests) $(script_tests)'
+.PHONY: check-short
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
