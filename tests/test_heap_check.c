@@ -320,7 +320,7 @@ static void free_slot_is_not_zero(bool wrong)
     struct tri__span *span = span_of(medium);
 
     ck_assert(!span->dirty);
-    ((char *)span->base)[(span->slots - 1) * span->slot_bytes + 40] = wrong;
+    ((char *)span->base)[(span->slots - 1) * span->slot_bytes + 40] = (char)wrong;
 }
 
 static struct tri__run *medium_run(void)
@@ -333,7 +333,7 @@ static struct tri__run *medium_run(void)
 
 static void run_is_not_zero(bool wrong)
 {
-    ((char *)medium_run()->current)[9] = wrong;
+    ((char *)medium_run()->current)[9] = (char)wrong;
 }
 
 static void run_ends_within_a_slot(bool wrong)
