@@ -443,7 +443,7 @@ static char state_of(uint32_t tid)
     ck_assert_ptr_nonnull(fgets(text, sizeof text, file));
     fclose(file);
     end = strrchr(text, ')');
-    return end != NULL ? end[2] : '?';
+    return (char)(end != NULL ? end[2] : '?');
 }
 
 /* Twice in a row, a while after it was about to. */
