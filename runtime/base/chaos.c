@@ -199,7 +199,7 @@ static void pause_for_others(void)
 __attribute__((noinline, cold)) void tri__chaos_slow(enum tri__chaos_point point)
 {
     int error = errno;
-    uint64_t start, end;
+    uint64_t start;
 
     if (!tri__chaos_strikes_slow(point))
         return;
@@ -208,7 +208,7 @@ __attribute__((noinline, cold)) void tri__chaos_slow(enum tri__chaos_point point
         spin(tri__chaos_number(2000));
     } else {
         pause_for_others();
-        end = tri__os_now();
+        uint64_t end = tri__os_now();
         rested = end + (end - start) / 2;
     }
     errno = error;

@@ -214,7 +214,6 @@ static bool read_verify(const char *text, struct tri__options *options)
     options->oracle = HAS_ORACLE;
     options->barrier = TRI__VERIFY_OFF;
     options->layout = options->clobber = options->blocking = false;
-    options->layout = false;
     options->chaos_points = 0;
     if (text == NULL || *text == '\0')
         return true;
