@@ -39,6 +39,7 @@
 #include "mutator/registry.h"
 #include "mutator/roots.h"
 #include "mutator/signal.h"
+#include "mutator/thread_end.h"
 #include "mutator/use.h"
 #include "mutator/user_stack.h"
 #include "mutator/windows.h"
@@ -153,7 +154,7 @@ void tri__safepoint_slow(void)
     TRI__USES_HEAP("tri_safepoint");
     struct tri__mutator *self = tri__mutator_self();
 
-    if (self != NULL)
+    if (self != NULL && self->blocking_depth == 0) /* who sleeps has nothing to answer */
         safepoint(&self->writer.cache);
 }
 
@@ -162,8 +163,10 @@ void tri__safepoint_slow(void)
 /* The calling thread first, which is easily detached again. */
 static int start_threads(const struct tri__options *options)
 {
-    int error = tri__mutator_attach();
+    int error;
 
+    tri__thread_end_watch();
+    error = tri__mutator_attach();
     if (error != 0)
         return error;
     error = tri__collector_start(options->markers, tri__trace_cycle);

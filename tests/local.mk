@@ -201,6 +201,7 @@ EXTRA_DIST += %D%/laid_out.h
 EXTRA_DIST += %D%/layouts.h
 EXTRA_DIST += %D%/modules/host.c
 EXTRA_DIST += %D%/modules/item.h
+EXTRA_DIST += %D%/modules/locking.c
 EXTRA_DIST += %D%/modules/module.h
 EXTRA_DIST += %D%/modules/roots.c
 EXTRA_DIST += %D%/modules/stranger.c

@@ -40,10 +40,11 @@ module roots roots.c
 module types types.c
 module copy types.c
 module waiting waiting.c
+module locking locking.c
 module slow slow.c
 module early early.c
 module user user.c "$work/types.so" "-Wl,-rpath,$work"
-compile host host.c "$library"
+compile host host.c -Wl,--export-dynamic-symbol=host_lock_and_unlock "$library"
 compile stranger stranger.c
 compile early_host early_host.c "$work/early.so" "-Wl,-rpath,$work" "$library"
 

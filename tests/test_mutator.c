@@ -56,7 +56,7 @@ static bool is_attached(void)
 
 static void first_use(int how)
 {
-    static node *slot, root;
+    static node *slot;
     switch (how) {
     case 0:
         ck_assert_int_eq(tri_thread_attach(), 0);
@@ -71,27 +71,28 @@ static void first_use(int how)
         tri_store(&slot, NULL);
         break;
     case 4:
-        ck_assert_int_eq(tri_root_add(&root, &tri_type_node, 1), 0);
-        break;
-    case 5:
         ck_assert_ptr_nonnull(tri_handle_new(NULL));
         break;
-    case 6:
+    case 5:
         tri_memclr(&slot, sizeof slot);
         break;
     default:
         tri_collect();
     }
 }
-#define USES 8
+#define USES 7
 
 static void *attach_by_use(void *how)
 {
+    static node root;
+
     ck_assert(!is_attached());
     tri_safepoint();
     ck_assert_ptr_null(tri_object_base(&how));
     TRI_BLOCKING
         ck_assert(!is_attached());
+    ck_assert_int_eq(tri_root_add(&root, &tri_type_node, 1), 0); /* it leaves again */
+    ck_assert_int_eq(tri_root_remove(&root), 0);
     ck_assert(!is_attached());
     first_use((int)(intptr_t)how);
     ck_assert(is_attached());
@@ -306,6 +307,22 @@ START_TEST(blocks_nest)
         block_inside();
         ck_assert_uint_eq(state(), TRI__BLOCKED);
     }
+    check_running();
+}
+END_TEST
+
+/* What a thread has left to do for others it does when it is awake. */
+START_TEST(a_safepoint_in_a_block)
+{
+    struct tri__mutator *self;
+    start_quiet();
+    self = tri__mutator_self();
+    tri__fetch_or_relaxed(&self->writer.cache.front.request, TRI__REQUEST_ASIDE);
+    TRI_BLOCKING {
+        tri_safepoint();
+        ck_assert_uint_eq(state(), TRI__BLOCKED);
+    }
+    tri_safepoint();
     check_running();
 }
 END_TEST
@@ -905,6 +922,7 @@ int main(void)
 
     tcase_add_test(blocking, ways_out_of_blocking);
     tcase_add_test(blocking, blocks_nest);
+    tcase_add_test(blocking, a_safepoint_in_a_block);
     tcase_add_test(blocking, sleeping_threads_hold_their_objects);
     tcase_add_test(blocking, cycles_beside_threads_of_all_kinds);
     tcase_add_test(blocking, handshakes_with_many_blocked_threads);

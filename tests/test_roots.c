@@ -302,13 +302,18 @@ END_TEST
 
 /* ---- roots that change during a mark ---- */
 
-static bool is_shaded(const void *p)
+static bool is_among(const struct shaded *shaded, const void *p)
 {
-    const struct shaded *shaded = take_shaded();
     for (size_t i = 0; i < shaded->count; i++)
         if (shaded->entries[i] == (uintptr_t)p)
             return true;
     return false;
+}
+
+/* Since the last time. */
+static bool is_shaded(const void *p)
+{
+    return is_among(take_shaded(), p);
 }
 
 /* Markers have been there already, or come too late: what a range holds when it becomes a root or
@@ -361,21 +366,80 @@ START_TEST(a_module_goes_during_a_mark)
 }
 END_TEST
 
-/* The thread has gone to sleep before the mark began: its barrier is not on yet. */
-START_TEST(a_module_goes_inside_blocking)
+/* The calling thread is asleep. */
+static void begin_mark_beside(enum tri__barrier_state barrier)
 {
     struct tri__handshake_report report;
+
+    tri__handshake(TRI__REQUEST_ARM, &report);
+    if (barrier != TRI__BARRIER_SCANNED)
+        return;
+    tri__handshake_settle(&report);
+    tri__handshake(TRI__REQUEST_SCAN, &report);
+}
+
+/* The thread has gone to sleep before the mark began: its barrier is not on yet. */
+START_TEST(ranges_change_inside_blocking)
+{
+    const struct shaded *shaded;
+    node *p, *q;
+    start_quiet();
+    ck_assert_int_eq(tri_root_add(&slots[0], &tri_type_slot, 1), 0);
+    p = node_new(1);
+    q = node_new(2);
+    tri_store(&slots[0].last, p);
+    slots[1].first = q;
+    tri__buffers_open();
+    TRI_BLOCKING {
+        begin_mark_beside((enum tri__barrier_state)_i);
+        ck_assert_int_eq(tri_root_add(&slots[1], &tri_type_slot, 1), 0);
+        ck_assert_int_eq(tri_root_remove(&slots[0]), 0);
+        ck_assert_uint_eq(tri__mutator_self()->state, TRI__BLOCKED);
+    }
+    shaded = take_shaded();
+    ck_assert(is_among(shaded, q));
+    ck_assert(is_among(shaded, p));
+    ck_assert_int_eq(tri__self->barrier, _i);
+}
+END_TEST
+
+static void *be_a_guest(void *start)
+{
+    TRI_BLOCKING {
+        ck_assert_int_eq(tri_root_add(&slots[0], &tri_type_slot, 1), 0);
+        ck_assert_ptr_null(tri__mutator_self());
+        ck_assert_int_eq(tri_root_remove(&slots[0]), 0);
+        tri__module_remove(start);
+        tri_stack_unregister(tri_stack_register(slots, sizeof slots));
+        ck_assert_ptr_null(tri__mutator_self());
+    }
+    return NULL;
+}
+
+/* Blocks begin and end as if there were no heap. */
+START_TEST(guests_leave)
+{
+    pthread_t thread;
+    node *p;
+    start_quiet();
+    p = open_module();
+    begin_mark(TRI__BARRIER_SCANNED);
+    ck_assert_int_eq(pthread_create(&thread, NULL, be_a_guest, module_words), 0);
+    TRI_BLOCKING
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert(is_shaded(p));
+}
+END_TEST
+
+START_TEST(a_module_goes_inside_blocking)
+{
     node *p;
     start_quiet();
     p = open_module();
     tri__buffers_open();
     TRI_BLOCKING {
         TRI_BLOCKING {
-            tri__handshake(TRI__REQUEST_ARM, &report);
-            if (_i == TRI__BARRIER_SCANNED) {
-                tri__handshake_settle(&report);
-                tri__handshake(TRI__REQUEST_SCAN, &report);
-            }
+            begin_mark_beside((enum tri__barrier_state)_i);
             tri__module_remove(module_words);
             ck_assert_uint_eq(tri__mutator_self()->state, TRI__BLOCKED);
         }
@@ -653,6 +717,8 @@ int main(int argc, char **argv)
     tcase_add_loop_test(mark, ranges_that_change_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
     tcase_add_loop_test(mark, a_module_goes_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
     tcase_add_loop_test(mark, a_module_goes_inside_blocking, 1, TRI__BARRIER_SCANNED + 1);
+    tcase_add_loop_test(mark, ranges_change_inside_blocking, 1, TRI__BARRIER_SCANNED + 1);
+    tcase_add_test(mark, guests_leave);
     tcase_add_loop_test(mark, a_thread_without_a_barrier_closes_a_module, 1,
                         TRI__BARRIER_SCANNED + 1);
     tcase_add_test(mark, modules_come_and_go_without_a_heap);

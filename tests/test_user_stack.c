@@ -3,13 +3,19 @@
  * in whatever phase; and rules whose breach is fatal. */
 #include <check.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include "capture.h"
 #include "collected.h"
 #include "coroutine.h"
 #include "phase.h"
 #include "random.h"
+#include "sanitized.h"
 #include "suite.h"
 
 #include "mutator/user_stack.h"
@@ -254,6 +260,63 @@ START_TEST(blocking_in_a_coroutine)
 }
 END_TEST
 
+/* ---- stacks that the library is not told of ---- */
+
+static int stop_collecting;
+
+static void *collect_on(void *unused)
+{
+    while (!__atomic_load_n(&stop_collecting, __ATOMIC_RELAXED))
+        tri_collect();
+    return unused;
+}
+
+static void fork_here(int signal)
+{
+    pid_t child = fork();
+
+    (void)signal;
+    if (child == 0)
+        _exit(0);
+    if (child < 0 || waitpid(child, NULL, 0) != child)
+        abort();
+}
+
+/* Of a page of its own: nothing lies between it and a stack that could be read. */
+static void use_alternate_stack(void)
+{
+    enum { BYTES = 256 << 10 };
+    char *low = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack_t stack = {.ss_sp = low, .ss_size = BYTES};
+    struct sigaction action = {.sa_handler = fork_here, .sa_flags = SA_ONSTACK | SA_RESTART};
+
+    ck_assert_ptr_ne(low, MAP_FAILED);
+    ck_assert_int_eq(sigaltstack(&stack, NULL), 0);
+    ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
+}
+
+/* The library sleeps nowhere that it could not be looked for. */
+START_TEST(a_handler_on_its_own_stack_forks)
+{
+    pthread_t thread;
+    node *list;
+
+    start_quiet();
+    use_alternate_stack();
+    ck_assert_int_eq(pthread_create(&thread, NULL, collect_on, NULL), 0);
+    list = list_of(9);
+    for (int i = 0; i < (IS_SANITIZED ? 10 : 50); i++) {
+        raise(SIGUSR1);
+        list_of(10);
+        ck_assert(is_list_of(list, 9));
+    }
+    __atomic_store_n(&stop_collecting, 1, __ATOMIC_RELAXED);
+    TRI_BLOCKING
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- many threads ---- */
 
 enum { THREADS = 4, COROUTINES = 40, TURNS = 3000 };
@@ -386,6 +449,39 @@ static void switch_to_an_array(void)
     tri_stack_switch(tri_stack_register(memory, sizeof memory));
 }
 
+static void switch_in_a_block(void)
+{
+    static char memory[4096];
+    tri_stack *stack;
+
+    start_quiet();
+    stack = tri_stack_register(memory, sizeof memory);
+    TRI_BLOCKING
+        tri_stack_switch(stack);
+}
+
+static ucontext_t before_block;
+
+static void sleep_there(void)
+{
+    TRI_BLOCKING
+        usleep(1);
+}
+
+static void block_on_a_stack_nobody_knows(void)
+{
+    static char memory[64 << 10];
+    ucontext_t context;
+
+    start_quiet();
+    getcontext(&context);
+    context.uc_stack.ss_sp = memory;
+    context.uc_stack.ss_size = sizeof memory;
+    context.uc_link = &before_block;
+    makecontext(&context, sleep_there, 0);
+    swapcontext(&before_block, &context);
+}
+
 static const struct {
     void (*act)(void);
     const char *message;
@@ -394,6 +490,8 @@ static const struct {
     {use_after_unregister, "tri_stack_switch() of a stack that is not registered"},
     {switch_to_an_array, "between two stacks that overlap"},
     {end_on_a_coroutine, "go back to its own first"},
+    {switch_in_a_block, "tri_stack_switch() inside TRI_BLOCKING"},
+    {block_on_a_stack_nobody_knows, "entered TRI_BLOCKING on a stack that is not its own"},
 };
 
 START_TEST(broken_rules_are_fatal)
@@ -421,6 +519,8 @@ int main(int argc, char **argv)
     tcase_add_test(one, a_grey_stack_that_goes_is_shaded);
     tcase_add_test(one, a_grey_thread_makes_a_stack_grey);
     tcase_add_test(one, blocking_in_a_coroutine);
+    tcase_add_test(one, a_handler_on_its_own_stack_forks);
+    tcase_set_timeout(one, 30);
     tcase_set_timeout(many, 60);
     tcase_add_test(many, coroutines_wander_between_threads);
     tcase_add_loop_test(rule, broken_rules_are_fatal, 0, sizeof rules / sizeof rules[0]);

@@ -17,17 +17,18 @@ TRI_BEGIN_DECLS
  *
  * Every word of the variable may hold a pointer. Not for thread-local variables. In a shared object
  * it is a root from before the first constructor (of default priority) until dlclose() unloads the
- * object, after its last destructor; a thread that calls dlclose() is attached. */
+ * object, after its last destructor; a thread that calls dlclose() is attached meanwhile. */
 #define TRI_ROOT __attribute__((section("tri_roots")))
 
 /* Makes n values of `type` at `base`, which must be aligned to the word, roots until
  * tri_root_remove(base). Stores to them need the barrier; bulk barriers know their layout.
- * 0, -EINVAL for a bad range or one that overlaps a registered one, or -ENOMEM. Any thread; may be
- * a safepoint, once the range is a root. */
+ * 0, -EINVAL for a bad range or one that overlaps a registered one, or -ENOMEM. Any thread, inside
+ * TRI_BLOCKING, too; one that is not attached is attached meanwhile. May be a safepoint, once the
+ * range is a root. */
 TRI_API int tri_root_add(void *base, const tri_type *type, size_t n);
 
-/* Ends a registration made with the same base: 0, or -ENOENT. The memory may be
- * released when it returns. */
+/* Ends a registration made with the same base: 0, or -ENOENT. The memory may be released when it
+ * returns. Threads as above. */
 TRI_API int tri_root_remove(void *base);
 
 /* A root of one pointer, to be kept in memory that the collector does not look at. Any thread. */

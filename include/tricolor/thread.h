@@ -63,7 +63,7 @@ typedef struct tri_stack tri_stack;
 TRI_API tri_stack *tri_stack_register(void *low, size_t bytes);
 
 /* What is on the stack is no root any more; `stack` is gone, its memory may be. Fatal while a thread
- * is on it. NULL is ignored. Any thread; not a safepoint. */
+ * is on it. NULL is ignored. Any thread, inside TRI_BLOCKING, too; not a safepoint. */
 TRI_API void tri_stack_unregister(tri_stack *stack);
 
 /* The calling thread leaves the stack it is on, which keeps what is on it now, and goes to `stack`;
@@ -71,7 +71,7 @@ TRI_API void tri_stack_unregister(tri_stack *stack);
  * changes; until then the heap must not be used, and the thread answers no signal. Waits only if the
  * collector is looking at `stack` at this moment; scans it if it has not been scanned in a running
  * mark. Before a thread ends it must be back on its own stack. Neither of the two stacks may be a
- * part of the other, like an array on it (fatal). */
+ * part of the other, like an array on it, and no TRI_BLOCKING may be open (both fatal). */
 TRI_API void tri_stack_switch(tri_stack *stack);
 
 /* A block that may sleep as long as it likes:
@@ -79,10 +79,17 @@ TRI_API void tri_stack_switch(tri_stack *stack);
  *     TRI_BLOCKING { read(fd, buffer, n); }
  *
  * The collector does not wait for the thread meanwhile, nor interrupt it, but scans its stack as it
- * stood at the beginning of the block. Inside it the thread must not allocate, store or load heap pointers,
- * nor ask for a cycle (TRICOLOR_VERIFY=blocking reports that); it
- * may use memory outside the heap, and bytes of leaf objects that the surrounding function holds on
- * to. Leaving the block waits only if the collector is looking at the thread at that moment.
+ * stood at the beginning of the block. Inside it the thread must not allocate, store or load heap
+ * pointers, nor ask for a cycle (TRICOLOR_VERIFY=blocking reports that); it may use memory outside
+ * the heap, and bytes of leaf objects that the surrounding function holds on to. Roots may come and
+ * go (tri_root_add, dlopen, dlclose); tri_safepoint does nothing. Leaving the block waits only if the
+ * collector is looking at the thread at that moment. On a stack that is neither the thread's own nor
+ * registered a block is fatal.
+ *
+ * The first block of a thread that was attached by its first use asks the loader to tell of the
+ * thread's end, and so waits while another thread is in dlopen() or dlclose(). Who may hold a lock
+ * that a constructor of a shared object wants calls tri_thread_attach() before it takes that, or is
+ * started by tri_thread_create(): then the loader has been asked already.
  *
  * Blocks nest. Leave one by falling out at the end, break, goto or return; not by longjmp. The pair
  * of functions is for code that cannot be written as a block. */

@@ -224,6 +224,23 @@ void tri__mutator_leave(void)
     tri__rcu_call(&self->rcu, mutator_free);
 }
 
+struct tri__visit tri__visit_begin(void)
+{
+    struct tri__visit visit = {.guest = tri__mutator_self() == NULL};
+
+    tri__mutator_here();
+    visit.interrupted = tri__blocking_interrupt();
+    return visit;
+}
+
+/* A block in which a guest was attached has no part in that: it ends as it began. */
+void tri__visit_end(struct tri__visit visit)
+{
+    tri__blocking_resume(visit.interrupted);
+    if (visit.guest)
+        tri__mutator_leave();
+}
+
 int tri_thread_attach(void)
 {
     TRI__IN_RUNTIME;
@@ -232,6 +249,7 @@ int tri_thread_attach(void)
     if (self == NULL) {
         if (!tri__mutators_are_open())
             tri__fatal("tri_thread_attach() before tri_init()");
+        tri__thread_end_watch();
         return tri__mutator_attach();
     }
     self->attach_depth++;
@@ -335,6 +353,7 @@ static void *start_thread(void *pointer)
     struct start start = *(struct start *)pointer;
 
     free(pointer);
+    tri__thread_end_watch();
     return start.function(enter_thread(&start));
 }
 

@@ -20,6 +20,16 @@ bool tri__mutators_are_open(void);
 /* Attaches the calling thread, which is not: 0 or -ENOMEM. */
 int tri__mutator_attach(void);
 
+/* What is no use of the heap, but changes roots, may be done by any thread, and inside TRI_BLOCKING.
+ * Between these two the thread is attached and runs, and passes no safepoint [inv.roots.change]. */
+struct tri__visit {
+    bool guest;       /* it is attached for the visit only */
+    bool interrupted; /* a block goes on afterwards */
+};
+
+struct tri__visit tri__visit_begin(void);
+void tri__visit_end(struct tri__visit visit);
+
 /* In a child of fork(), with registry_lock held: the calling thread is the only one, and the phase
  * is that of no mark [inv.fork.rebuild]. Later, when it may take long: frees the others' blocks. */
 void tri__mutators_after_fork(void);

@@ -76,12 +76,24 @@ void tri__blocking_resume(bool interrupted)
         become_blocked(tri__mutator_self());
 }
 
+/* On a stack that nobody has registered the collector would look for the wrong one [inv.stack.foreign].
+ * The library itself may be called there, by fork() and exit(), in a handler on an alternate stack,
+ * say: then there is no block, and the thread runs on. */
+static bool is_no_block(const struct tri__mutator *self)
+{
+    if (TRI__LIKELY(tri__stack_is_own(self)))
+        return false;
+    if (tri__window_depth == 1)
+        tri__stack_is_foreign(self, "entered TRI_BLOCKING");
+    return self->blocking_depth == 0;
+}
+
 __attribute__((noinline)) void tri_blocking_begin(void)
 {
     TRI__IN_RUNTIME;
     struct tri__mutator *self = tri__mutator_self();
 
-    if (self == NULL || self->blocking_depth++ != 0)
+    if (self == NULL || is_no_block(self) || self->blocking_depth++ != 0)
         return;
     tri__registers_read(self->registers.saved);
     tri__stack_save(&self->registers, tri__stack_pointer(), self->stack_high);
@@ -89,7 +101,7 @@ __attribute__((noinline)) void tri_blocking_begin(void)
     TRI__ASSERT(self->stack_low - tri__stack_pointer() <= TRI__SAVED_FRAME * TRI_WORD ||
                 self->stack_low < tri__stack_pointer());
     become_blocked(self);
-    tri__thread_end_watch_blocking(); /* may wait for the loader's lock */
+    tri__thread_end_watch(); /* may wait for the loader's lock */
 }
 
 void tri_blocking_end(void)
@@ -97,7 +109,7 @@ void tri_blocking_end(void)
     TRI__IN_RUNTIME;
     struct tri__mutator *self = tri__mutator_self();
 
-    if (self == NULL)
+    if (self == NULL || (self->blocking_depth == 0 && is_no_block(self)))
         return;
     if (self->blocking_depth == 0)
         tri__fatal("the end of TRI_BLOCKING without its beginning: the heap was used inside "

@@ -170,11 +170,10 @@ int tri_root_add(void *base, const tri_type *type, size_t n)
 {
     TRI__IN_RUNTIME;
     struct root root = {.base = (uintptr_t)base, .type = type};
+    struct tri__visit visit;
     size_t bytes;
     int error;
 
-    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
-        tri__attach_slow();
     if (base == NULL || root.base % TRI_WORD != 0 || n == 0 || type->size == 0)
         return -EINVAL;
     if (__builtin_mul_overflow(type->size, n, &bytes) ||
@@ -183,7 +182,9 @@ int tri_root_add(void *base, const tri_type *type, size_t n)
     tri__type_check_use(type);
     if (tri__type_prepare_shared(type) != 0)
         return -ENOMEM;
+    visit = tri__visit_begin();
     error = add_root(&root);
+    tri__visit_end(visit);
     /* Not before: holding is a safepoint, and nothing may keep alive yet what the range holds. */
     if (error == 0)
         tri__heap_hold_type(type);
@@ -211,12 +212,11 @@ static int remove_root(uintptr_t base, struct root *removed)
 int tri_root_remove(void *base)
 {
     TRI__IN_RUNTIME;
+    struct tri__visit visit = tri__visit_begin();
     struct root root;
-    int error;
+    int error = remove_root((uintptr_t)base, &root);
 
-    if (tri__self->barrier == TRI__BARRIER_UNATTACHED)
-        tri__attach_slow();
-    error = remove_root((uintptr_t)base, &root);
+    tri__visit_end(visit);
     if (error == 0)
         TRI_BLOCKING
             tri__rcu_synchronize(); /* a marker may be reading the range by the old table */
@@ -242,15 +242,15 @@ void tri__module_add(void *start, void *stop)
 static int remove_module(uintptr_t start)
 {
     TRI__IN_RUNTIME;
+    struct tri__visit visit;
     struct root root;
-    bool interrupted;
     int error;
 
-    if (tri__self->barrier == TRI__BARRIER_UNATTACHED && tri__mutators_are_open())
-        tri__attach_slow();
-    interrupted = tri__blocking_interrupt();
+    if (!tri__mutators_are_open())
+        return remove_root(start, &root);
+    visit = tri__visit_begin();
     error = remove_root(start, &root);
-    tri__blocking_resume(interrupted);
+    tri__visit_end(visit);
     return error;
 }
 

@@ -130,6 +130,22 @@ static void scan_interrupted(struct tri__mutator *self)
     scan_frames(self, low, self->stack_high);
 }
 
+bool tri__stack_is_own(const struct tri__mutator *self)
+{
+    uintptr_t pointer = tri__stack_pointer();
+
+    return pointer >= self->stack_end && pointer < self->stack_high;
+}
+
+_Noreturn void tri__stack_is_foreign(const struct tri__mutator *self, const char *what)
+{
+    tri__fatal("a thread %s on a stack that is not its own: %p is not in %p..%p; "
+               "register the stacks of coroutines and switch with tri_stack_switch(), and "
+               "do not use the heap in signal handlers",
+               what, (void *)tri__stack_pointer(), (void *)self->stack_end,
+               (void *)self->stack_high);
+}
+
 void tri__stack_scan_own(struct tri__mutator *self)
 {
     uintptr_t registers[TRI__SAVED_REGISTERS], pointer = tri__stack_pointer();
@@ -139,11 +155,8 @@ void tri__stack_scan_own(struct tri__mutator *self)
         return;
     }
 
-    if (pointer < self->stack_end || pointer >= self->stack_high)
-        tri__fatal("a thread used the heap on a stack that is not its own: %p is not in %p..%p; "
-                   "register the stacks of coroutines and switch with tri_stack_switch(), and "
-                   "do not use the heap in signal handlers",
-                   (void *)pointer, (void *)self->stack_end, (void *)self->stack_high);
+    if (!tri__stack_is_own(self))
+        tri__stack_is_foreign(self, "used the heap");
     tri__registers_read(registers);
     /* From our own frame on: it holds the registers our callers need and we use. */
     scan_frames(self, pointer, self->stack_high);

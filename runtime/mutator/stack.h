@@ -7,6 +7,10 @@
 
 #include "mutator/mutator.h"
 
+/* Is the calling thread on the stack that it is known to be on? The message if it must be. */
+bool tri__stack_is_own(const struct tri__mutator *self);
+_Noreturn void tri__stack_is_foreign(const struct tri__mutator *self, const char *what);
+
 /* Shades what the calling thread's stack and registers hold. */
 void tri__stack_scan_own(struct tri__mutator *self);
 

@@ -53,7 +53,7 @@ static void watch(void)
     watched = __cxa_thread_atexit_impl(end_thread, NULL, &__dso_handle) == 0;
 }
 
-void tri__thread_end_watch_blocking(void)
+void tri__thread_end_watch(void)
 {
     watch();
 }

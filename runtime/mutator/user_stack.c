@@ -10,6 +10,7 @@
 #include "base/futex.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "mutator/attach.h"
 #include "mutator/registry.h"
 #include "mutator/stack.h"
 
@@ -110,12 +111,16 @@ static void shade_entered(struct tri__mutator *self, tri_stack *stack)
 void tri_stack_unregister(tri_stack *stack)
 {
     TRI__IN_RUNTIME;
+    struct tri__visit visit;
+
     if (stack == NULL)
         return;
+    visit = tri__visit_begin();
     enter(stack, "tri_stack_unregister");
-    shade_entered(tri__mutator_here(), stack); /* as an old value is when it is overwritten */
+    shade_entered(tri__mutator_self(), stack); /* as an old value is when it is overwritten */
     tri__store_release(&stack->state, TRI__STACK_UNUSED);
     tri__pool_give(&pool, &stack->link);
+    tri__visit_end(visit);
 }
 
 /* ---- switching ---- */
@@ -157,6 +162,9 @@ __attribute__((noinline)) void tri_stack_switch(tri_stack *stack)
     struct tri__mutator *self = tri__mutator_here();
     tri_stack *from = current(self), *to = stack != NULL ? stack : &self->native;
 
+    if (self->blocking_depth != 0)
+        tri__fatal("tri_stack_switch() inside TRI_BLOCKING, where the collector may be looking at the "
+                   "stack that is left; switch before the block or after it");
     if (from == to)
         return;
     enter(to, "tri_stack_switch");

@@ -336,6 +336,54 @@ static void constructors_wait(void)
     CHECK(!is_loaded("./waiting.so") && is_loaded("./types.so"));
 }
 
+static pthread_mutex_t registered = PTHREAD_MUTEX_INITIALIZER;
+static int stage; /* atomic: 1: the lock is held, 2: and wanted by a constructor */
+
+__attribute__((visibility("default"))) void host_lock_and_unlock(void);
+void host_lock_and_unlock(void)
+{
+    __atomic_store_n(&stage, 2, __ATOMIC_RELEASE);
+    TRI_BLOCKING
+        pthread_mutex_lock(&registered);
+    pthread_mutex_unlock(&registered);
+}
+
+/* Its first block is one in which it holds the lock. */
+static void *sleep_with_lock(void *attaches)
+{
+    if (attaches != NULL)
+        CHECK(tri_thread_attach() == 0);
+    pthread_mutex_lock(&registered);
+    __atomic_store_n(&stage, 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&stage, __ATOMIC_ACQUIRE) != 2)
+        usleep(1000);
+    TRI_BLOCKING
+        usleep(1000);
+    pthread_mutex_unlock(&registered);
+    return NULL;
+}
+
+static void load_beside(pthread_t thread)
+{
+    while (__atomic_load_n(&stage, __ATOMIC_ACQUIRE) != 1)
+        usleep(1000);
+    CHECK(dlclose(open_module("./locking.so", RTLD_LOCAL).handle) == 0);
+    TRI_BLOCKING
+        pthread_join(thread, NULL);
+}
+
+/* Threads that say that they attach, or are begun by the library, wait for the loader then only. */
+static void blocks_with_locks(void)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, sleep_with_lock, &stage) == 0);
+    load_beside(thread);
+    __atomic_store_n(&stage, 0, __ATOMIC_RELEASE);
+    CHECK(tri_thread_create(&thread, NULL, sleep_with_lock, NULL) == 0);
+    load_beside(thread);
+}
+
 /* ---- the end of the process ---- */
 
 static struct opened open_at_exit; /* while it lasts; handle NULL: none */
@@ -486,6 +534,7 @@ static const struct {
     {"roots_churn", roots_churn},
     {"types_churn", types_churn},
     {"constructors_wait", constructors_wait},
+    {"blocks_with_locks", blocks_with_locks},
     {"closed_at_exit", closed_at_exit},
     {"closed_beside_exit", closed_beside_exit},
     {"children_exit", children_exit},
