@@ -11,6 +11,7 @@
 #include "collected.h"
 #include "heap/arena_chunk.h"
 #include "heap/cache.h"
+#include "heap/check.h"
 #include "hot.h"
 #include "mutator/mutator.h"
 
@@ -190,6 +191,35 @@ static void *check_too(void *unused)
         expect_none();
     return NULL;
 }
+
+static struct tri__span *half_entered; /* its first page is not */
+
+static void enter_the_first_page(void)
+{
+    size_t page = tri__page_of(half_entered->base);
+
+    tri__heap.page_span[page] = half_entered;
+    tri__store_release(&tri__heap.page_class[page], half_entered->span_class);
+}
+
+/* A span is entered by another thread just as the walk over the page table has passed its first
+ * page. */
+START_TEST(a_span_is_entered_beside_the_walk)
+{
+    struct tri__check check = {.quiet = enter_the_first_page};
+
+    start_full();
+    half_entered = span_of(large);
+    ck_assert_int_eq(tri__check_begin(&check), 0);
+    tri__check_page_table(&check);
+    ck_assert_uint_eq(check.defects, 0);
+    tri__store_relaxed(&tri__heap.page_class[tri__page_of(half_entered->base)], TRI__NO_SPAN);
+    tri__heap.page_span[tri__page_of(half_entered->base)] = NULL;
+    tri__check_page_table(&check);
+    ck_assert_msg(check.defects == 0, "%u defects: %s", check.defects, check.lines[0]);
+    tri__check_end(&check);
+}
+END_TEST
 
 START_TEST(several_threads_may_check_at_a_time)
 {
@@ -570,6 +600,7 @@ int main(void)
     tcase_set_timeout(wrong, 60);
     tcase_add_test(right, finds_nothing_in_a_heap_that_is_right);
     tcase_add_loop_test(right, checks_beside_threads_that_allocate, 0, 3);
+    tcase_add_test(right, a_span_is_entered_beside_the_walk);
     tcase_add_test(right, several_threads_may_check_at_a_time);
     tcase_add_loop_test(wrong, finds_what_is_wrong, 0, count);
     tcase_add_test(wrong, counts_the_spans_of_a_type);
