@@ -88,3 +88,5 @@ EXTRA_DIST += %D%/figures
 EXTRA_DIST += %D%/handshakes
 EXTRA_DIST += %D%/run
 EXTRA_DIST += %D%/instructions
+EXTRA_DIST += %D%/paths
+EXTRA_DIST += %D%/paths.c
