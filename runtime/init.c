@@ -22,7 +22,7 @@
 #include "base/os.h"
 #include "base/rcu_shim.h"
 #include "collector/assist.h"
-#include "collector/cycle.h"
+#include "collector/coordinator.h"
 #include "collector/pace.h"
 #include "collector/verify.h"
 #include "collector/work.h"

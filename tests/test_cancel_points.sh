@@ -16,7 +16,7 @@ openat64 opendir pause perror poll ppoll pread pread64 preadv printf pselect pth
 pwrite64 pwritev read readdir readv recv recvfrom recvmsg select sem_timedwait sem_wait send sendmsg sendto sigsuspend sigtimedwait
 sigwait sigwaitinfo sleep syslog system tcdrain usleep vfprintf wait wait3 wait4 waitid waitpid write writev'
 # Called with cancellation off: in tri_init() fopen, fscanf, getdelim, fclose (cgroup.c); in tri_shutdown() pthread_join; in
-# tri_collect() and allocations out of memory pthread_cond_wait (cycle.c), which collector threads call, too.
+# tri_collect() and allocations out of memory pthread_cond_wait (coordinator.c), which collector threads call, too.
 failures=0
 imported=$($NM -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $NF); print $NF }' | sed 's/^__//')
 for point in $points; do

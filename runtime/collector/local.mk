@@ -2,6 +2,8 @@
 # The cycle: marker, sweep and trigger. One file a line.
 libtricolor_internal_la_SOURCES += %D%/assist.c
 libtricolor_internal_la_SOURCES += %D%/assist.h
+libtricolor_internal_la_SOURCES += %D%/coordinator.c
+libtricolor_internal_la_SOURCES += %D%/coordinator.h
 libtricolor_internal_la_SOURCES += %D%/courier.c
 libtricolor_internal_la_SOURCES += %D%/courier.h
 libtricolor_internal_la_SOURCES += %D%/cycle.c

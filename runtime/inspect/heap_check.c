@@ -9,7 +9,7 @@
 
 #include "base/entry.h"
 #include "base/print.h"
-#include "collector/cycle.h"
+#include "collector/coordinator.h"
 #include "collector/work.h"
 #include "heap/check.h"
 #include "inspect/inspect.h"

@@ -9,7 +9,7 @@
 #include "barrier/buffer.h"
 #include "base/entry.h"
 #include "base/os.h"
-#include "collector/cycle.h"
+#include "collector/coordinator.h"
 #include "collector/pace.h"
 #include "heap/arena_chunk.h"
 #include "inspect/inspect.h"

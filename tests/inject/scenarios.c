@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/module.h"
-#include "collector/cycle.h"
+#include "collector/coordinator.h"
 #include "scenarios.h"
 
 #define CYCLES_SECONDS 60
