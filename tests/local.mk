@@ -76,6 +76,7 @@ unit_tests += %D%/test_user_stack
 unit_tests += %D%/test_verify
 unit_tests += %D%/test_verify_blocking
 unit_tests += %D%/test_verify_clobber
+unit_tests += %D%/test_verify_silence
 unit_tests += %D%/test_window
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
