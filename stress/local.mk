@@ -136,6 +136,6 @@ EXTRA_DIST += %D%/test_faults.sh
 # is; docs/stress.md.
 DURATION = 600
 EXTRA_DIST += %D%/soak.sh
-soak: $(stress_programs) $(check_LTLIBRARIES)
+soak: $(stress_programs) $(check_LTLIBRARIES) tests/inject/inject$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(DURATION)
 .PHONY: soak

@@ -6,6 +6,9 @@
 # soak-report.txt in the build tree, after each run; the output of a run with a finding is kept in
 # soak-findings/. The exit status is 0 if there was none.
 #
+# From an hour on each call that may fail is failed, too, each time it is made (tests/test_inject.sh), for
+# a quarter of the time at most; SOAK_INJECT=yes or no says otherwise.
+#
 # The build is what it was configured to be: for more columns call this in other builds.
 # SOAK_PROGRAMS and SOAK_MODES ("off barrier", say) choose less.
 set -eu
@@ -13,6 +16,7 @@ set -eu
 duration=${1:-600}
 programs=${SOAK_PROGRAMS:-graph bulk arenas handoff lockfree hashmap lru deep sizes roots life servers}
 modes=${SOAK_MODES:-off barrier layout clobber blocking chaos}
+inject=${SOAK_INJECT:-$([ "$duration" -ge 3600 ] && echo yes || echo no)}
 stress=$TRI_BUILDDIR/stress
 report=$TRI_BUILDDIR/soak-report.txt
 findings=$TRI_BUILDDIR/soak-findings
@@ -64,7 +68,7 @@ keep_finding() # keep_finding <program> <mode> <seed> <status>
     found=$((found + 1))
     mkdir -p "$findings"
     cp "$work/output" "$findings/$1-$2-$3.txt"
-    echo "$1 $2 $3: status $4: soak-findings/$1-$2-$3.txt: $(grep -m 1 'LOST\|STUCK\|^tricolor\|ERROR\|WARNING' \
+    echo "$1 $2 $3: status $4: soak-findings/$1-$2-$3.txt: $(grep -m 1 'LOST\|STUCK\|FAILED\|^tricolor\|ERROR\|WARNING' \
         "$work/output" || tail -n 1 "$work/output")" >>"$work/findings"
     echo "soak: FOUND: $(tail -n 1 "$work/findings")"
 }
@@ -86,6 +90,7 @@ write_report()
                               sprintf("%.0f", objects[order[i]]), seeds[order[i]]
                    printf line, "all", all_runs, all_seconds, all_cycles, sprintf("%.0f", all_objects), "" }' \
             "$work/runs"
+        [ ! -s "$work/faults" ] || { echo; cat "$work/faults"; }
         [ ! -s "$work/findings" ] || { echo; echo "findings (program, mode, seed):"; cat "$work/findings"; }
     } >"$work/report"
     mv "$work/report" "$report"
@@ -108,6 +113,30 @@ run() # run <program> <mode> <seconds>
     write_report
 }
 
+# What the lines of tests/inject/inject say in all, a line for each call of each scenario.
+sum_faults()
+{
+    awk '$1 != "all" && NF == 8 && ($4 $5 $6 $7 $8) ~ /^[0-9]+$/ {
+             faults += $4; absorbed += $5; errors += $6; fatal += $7; wrong += $8 }
+         END { printf "faults: %d, of which %d absorbed, %d documented errors, %d documented ends, %d wrong",
+                      faults, absorbed, errors, fatal, wrong }' "$work/output"
+}
+
+inject_faults() # inject_faults <seconds>
+{
+    status=0
+    before=$(date +%s)
+    TRICOLOR_INJECT=--all timeout "$1" sh "$TRI_SRCDIR/tests/test_inject.sh" >"$work/output" 2>&1 || status=$?
+    {
+        sum_faults
+        echo ", in $(($(date +%s) - before)) seconds$([ "$status" -ne 124 ] || echo ': cut short')"
+    } >"$work/faults"
+    if grep -q FAILED "$work/output" || { [ "$status" -ne 0 ] && [ "$status" -ne 124 ]; }; then
+        keep_finding inject all 0 "$status"
+    fi
+    write_report
+}
+
 modes=$(known_modes)
 pairs=$(($(echo "$programs" | wc -w) * $(echo "$modes" | wc -w)))
 [ "$pairs" -gt 0 ] || { echo "soak: nothing to run" >&2; exit 2; }
@@ -116,6 +145,7 @@ slice=$((duration / pairs))
 [ "$slice" -ge 5 ] || slice=5
 
 [ "$duration" -lt 3600 ] || run servers off 1800
+[ "$inject" = no ] || inject_faults $((duration / 4))
 while [ "$(date +%s)" -lt "$end" ]; do
     for mode in $modes; do
         for program in $programs; do
