@@ -7,6 +7,7 @@
 #include "base/fatal.h"
 #include "heap/arena_chunk.h"
 #include "heap/graves.h"
+#include "heap/object.h"
 
 #define WHERE 256u
 
@@ -14,7 +15,7 @@
 #define UNSEEN                                                                                     \
     "No root, handle, stack or object that the collector knows of led to it at the end of a "      \
     "mark, so it is used through a pointer that was stored plainly, copied by memcpy, forgotten "  \
-    "in TRI_TYPE, or kept in memory that is no root; docs/verify-clobber.md"
+    "in TRI_TYPE, or kept or handed over in memory that is no root; docs/verify-clobber.md"
 
 struct store {
     const char *call;
@@ -79,6 +80,32 @@ static void check_slot(const struct store *store, uintptr_t slot)
         into_freed(store, slot, base);
     if (tri__resolve(slot, &ref) && tri__is_given_up(ref.base))
         into_given_up(store, slot, ref.base);
+}
+
+_Noreturn static void into_undeclared(const struct store *store, uintptr_t slot,
+                                      const struct tri__ref *ref)
+{
+    tri__fatal("%s(), called from %s, of a heap pointer to where the collector sees none: the slot "
+               "at %#zx is at offset %zu of \"%s\" at %#zx, which has no pointer there. Name the "
+               "member in TRI_TYPE, or allocate as many elements as are used; "
+               "docs/verify-clobber.md",
+               store->call, place_of(store), (size_t)slot, (size_t)(slot - ref->base),
+               tri__living_name(ref), (size_t)ref->base);
+}
+
+/* What is stored there keeps nothing alive: the word belongs to no pointer member, or lies between
+ * the end of the object and that of its slot. */
+static void check_declared(const struct store *store, uintptr_t slot)
+{
+    struct tri__ref ref;
+    struct tri__type_pointers it;
+
+    if (!tri__resolve(slot, &ref) || ref.span_class == TRI__ARENA_SPAN)
+        return;
+    it = tri__ref_is_leaf(&ref) ? tri__type_pointers_none()
+                                : tri__type_pointers_of_range(&ref, slot, TRI_WORD);
+    if (tri__type_pointers_next(&it) != slot)
+        into_undeclared(store, slot, &ref);
 }
 
 /* ---- what ---- */
@@ -146,6 +173,8 @@ void tri__watch_store_slow(const char *call, uintptr_t slot, uintptr_t value, co
     check_slot(&store, slot);
     if (!tri__graves_are_kept())
         return;
+    if (tri__in_heap(value) && tri__in_heap(slot))
+        check_declared(&store, slot);
     check_old(&store, slot);
     check_value(&store, value);
 }

@@ -15,8 +15,10 @@ dist_doc_DATA += %D%/performance.md
 dist_doc_DATA += %D%/stress.md
 dist_doc_DATA += %D%/testing.md
 dist_doc_DATA += %D%/threads.md
+dist_doc_DATA += %D%/verify-barrier.md
 dist_doc_DATA += %D%/verify-blocking.md
 dist_doc_DATA += %D%/verify-clobber.md
+dist_doc_DATA += %D%/verify-layout.md
 dist_doc_DATA += %D%/verify.md
 
 EXTRA_DIST += %D%/model/README.md

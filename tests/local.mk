@@ -83,7 +83,7 @@ unit_tests += %D%/test_window
 long_script_tests =
 long_script_tests += %D%/test_inject.sh
 long_script_tests += %D%/test_kvserver.sh
-long_script_tests += %D%/test_verify_doc.sh
+long_script_tests += %D%/test_verify_pages.sh
 long_script_tests += %D%/test_headers.sh
 
 script_tests =
@@ -106,7 +106,6 @@ script_tests += %D%/test_readme_arena.sh
 script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
 script_tests += %D%/test_type_compile.sh
-script_tests += %D%/test_verify_pages.sh
 script_tests += %D%/test_warnings.sh
 
 # What processes have that fork.

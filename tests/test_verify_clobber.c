@@ -36,6 +36,12 @@ typedef struct owner {
 } owner;
 TRI_TYPE(owner, first, second, wide);
 
+typedef struct row {
+    uintptr_t count;
+    link_t *links[];
+} row;
+TRI_FLEX_TYPE(row, links);
+
 TRI_ROOT static owner *root;
 TRI_ROOT static link_t *second_root;
 
@@ -213,6 +219,35 @@ static void keep_in_arena(void)
     *(link_t *volatile *)&in_arena->next = freed_link();
     tri_collect();
 }
+/* Nothing is freed, nor given up: but what is stored there is not kept. */
+static void store_undeclared(void)
+{
+    tri_store((void **)&root->first->number, root->first);
+}
+static void store_undeclared_in_footer(void)
+{
+    tri_store((void **)&root->wide->numbers[3], root->first);
+}
+static void exchange_undeclared(void)
+{
+    tri_exchange((void **)&root->first->number, root->first);
+}
+static void compare_undeclared(void)
+{
+    void *expected = NULL;
+
+    tri_compare_exchange((void **)&root->first->number, &expected, root->first);
+}
+static void store_in_bytes(void)
+{
+    tri_store((void **)tri_handle_get(handle), root->first);
+}
+static void store_behind_elements(void)
+{
+    row *short_one = tri_new_flex(row, 4);
+
+    tri_store(&short_one->links[4], root->first);
+}
 static void give_up_freed(void)
 {
     tri_free(freed_link());
@@ -296,6 +331,12 @@ static const struct wrong {
      false},
     {keep_in_root, "the root at 0x", "what was \"link_t\"", false},
     {keep_in_arena, "the word of an arena at 0x", "what was \"link_t\"", false},
+    {store_undeclared, "to where the collector sees none", "offset 0 of \"link_t\" at 0x", false},
+    {store_undeclared_in_footer, "where the collector sees none", "offset 24 of \"wide\"", false},
+    {exchange_undeclared, "tri_exchange(), called from ", "offset 0 of \"link_t\" at 0x", false},
+    {compare_undeclared, "tri_compare_exchange(), ", "offset 0 of \"link_t\" at 0x", false},
+    {store_in_bytes, "where the collector sees none", "\"an object without pointers\"", false},
+    {store_behind_elements, "allocate as many elements", "offset 40 of \"row\" at 0x", false},
     {give_up_freed, "tri_free() of 0x", "that was freed already: what was \"link_t\"", false},
     {give_up_twice, "tri_free() of \"link_t\" at 0x", "a second time", false},
     {give_up_inside, "tri_free() of 0x", "8 bytes behind the beginning", false},

@@ -15,7 +15,7 @@
 #define MEND                                                                                       \
     "It was freed because no root, handle, stack or object that the collector knows of led to it " \
     "at the end of a mark: a pointer was stored plainly, copied by memcpy, forgotten in "          \
-    "TRI_TYPE, or kept in memory that is no root; docs/verify-clobber.md"
+    "TRI_TYPE, or kept or handed over in memory that is no root; docs/verify-clobber.md"
 
 static void print_holder(const struct tri__holder *holder)
 {

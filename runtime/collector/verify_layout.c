@@ -128,7 +128,7 @@ static void report(struct suspect *suspect)
     tri__warn(
         "the word at offset %zu of \"%s\" is declared as no pointer, and holds the address of "
         "an object in %llu objects, of which the one at %#zx holds %#zx: if it is a pointer, "
-        "name it in TRI_TYPE, or the collector does not see it; docs/verify.md",
+        "name it in TRI_TYPE, or the collector does not see it; docs/verify-layout.md",
         suspect->offset, name, (unsigned long long)suspect->seen, (size_t)suspect->base,
         (size_t)suspect->value);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* TRICOLOR_VERIFY=layout: finds words that a type declares as no pointers, and that hold addresses
  * of objects all the same: what a member that was forgotten in TRI_TYPE looks like. See:
- * docs/verify.md. */
+ * docs/verify-layout.md. */
 #ifndef TRI__COLLECTOR_VERIFY_LAYOUT_H
 #define TRI__COLLECTOR_VERIFY_LAYOUT_H
 

@@ -157,15 +157,23 @@ bool tri__grave_is_pattern(uintptr_t word, uintptr_t *base)
     return true;
 }
 
-const char *tri__grave_name(uintptr_t base)
+static const char *name_of(const tri_type *type)
 {
-    const tri_type *type = type_in(tri__load_relaxed(grave_of(base)));
-
     if (type == NULL)
         return "an object of unknown type";
     if (type == &tri_type_bytes)
         return "an object without pointers";
     return type->name != NULL ? type->name : "a type without a name";
+}
+
+const char *tri__grave_name(uintptr_t base)
+{
+    return name_of(type_in(tri__load_relaxed(grave_of(base))));
+}
+
+const char *tri__living_name(const struct tri__ref *ref)
+{
+    return name_of(type_of(ref));
 }
 
 /* ---- given up ---- */

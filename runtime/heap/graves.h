@@ -54,6 +54,9 @@ bool tri__grave_at(uintptr_t address, uintptr_t *base);
 /* What was there that was swept or given up last: for messages. */
 const char *tri__grave_name(uintptr_t base);
 
+/* What an object is that was not: its entry tells of the one before it. */
+const char *tri__living_name(const struct tri__ref *ref);
+
 /* ---- given up ---- */
 
 /* false: it is already. */
