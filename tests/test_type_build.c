@@ -9,6 +9,7 @@
 #include "collected.h"
 #include "collector/marker.h"
 #include "heap/object.h"
+#include "hot.h"
 #include "layout/oracle.h"
 #include "layout/own_mask.h"
 #include "layout/type_build.h"
@@ -453,15 +454,6 @@ static __attribute__((noinline)) tri_handle *keep(void *(*make)(const tri_type *
     return tri_handle_new(object);
 }
 
-#define ENOUGH_CYCLES 8 /* stacks may hold on to an object for some */
-
-static bool is_gone_soon(const tri_type *type)
-{
-    for (int i = 0; i < ENOUGH_CYCLES && !tri_type_retired(type); i++)
-        collect();
-    return tri_type_retired(type);
-}
-
 static void *(*const kinds[])(const tri_type *) = {in_footer, in_large, in_tail};
 
 START_TEST(an_object_keeps_its_type)
@@ -571,13 +563,7 @@ START_TEST(retirement_takes_a_whole_cycle)
 
     start_quiet();
     type = build(&part_desc);
-    ck_assert(!tri_type_retired(type));
-    ck_assert_int_eq(tri_type_retire(type), 0);
-    ck_assert(!tri_type_retired(type));
-    collect();
-    ck_assert(!tri_type_retired(type));
-    collect();
-    ck_assert(tri_type_retired(type));
+    check_end_after_a_whole_cycle(type);
     free(type);
     tri_shutdown();
 }

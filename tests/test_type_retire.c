@@ -7,14 +7,11 @@
 
 #include "capture.h"
 #include "collected.h"
-#include "heap/cache.h"
 #include "heap/object.h"
+#include "hot.h"
 #include "layout/oracle.h"
 #include "layout/type_build.h"
-#include "mutator/mutator.h"
 #include "suite.h"
-
-#define ENOUGH_CYCLES 8 /* stacks may hold on to an object for some */
 
 /* With pointers in the first word and the last two, at least. */
 static void build(tri_type *type, size_t bytes)
@@ -34,34 +31,10 @@ static tri_type *new_type(size_t bytes)
     return type;
 }
 
-static bool is_typed(const void *p)
-{
-    return tri__span_is_typed(tri__span_at((uintptr_t)p));
-}
-
 static void *checked(void *p)
 {
     ck_assert_ptr_nonnull(p);
     return p;
-}
-
-static size_t span_bytes(const tri_type *type)
-{
-    return tri__class_info[tri__typed_class(type)].pages * TRI__PAGE_BYTES;
-}
-
-/* Hot, and hot in this thread. Another thread may have the table's lock for a moment. */
-static void warm(const tri_type *type)
-{
-    struct tri__heat_table *heat = &tri__mutator_self()->writer.cache.heat;
-    size_t most = 1000 * (span_bytes(type) / type->slot_size + 1);
-
-    for (size_t i = 0; i < most; i++) {
-        if (tri__typed_run(type) != 0 && tri__typed_is_hot_here(heat, type))
-            return;
-        tri__typed_missed(heat, type);
-    }
-    ck_abort_msg("not hot");
 }
 
 /* An object in a span of the type's own. */
@@ -69,17 +42,10 @@ static __attribute__((noinline)) void *new_typed(const tri_type *type)
 {
     void *p;
 
-    warm(type);
+    warm_among_threads(type);
     p = checked(tri_alloc(type));
     ck_assert(is_typed(p));
     return p;
-}
-
-static bool is_gone_soon(const tri_type *type)
-{
-    for (int i = 0; i < ENOUGH_CYCLES && !tri_type_retired(type); i++)
-        collect();
-    return tri_type_retired(type);
 }
 
 /* ---- as good as declared ones ---- */
@@ -109,8 +75,8 @@ START_TEST(built_types_have_slots_of_their_own)
     ck_assert(tri__typed_is_able(type));
     ck_assert_ptr_eq(type->run_tag, type);
     ck_assert_uint_eq((uintptr_t)type->cache % 64, 0);
-    warm(type);
-    for (size_t i = 0; i < 3 * span_bytes(type) / type->size; i++)
+    warm_among_threads(type);
+    for (size_t i = 0; i < 3 * typed_span_bytes(type) / type->size; i++)
         check_object(type, checked(tri_alloc(type)));
     ck_assert_int_eq(tri_type_retire(type), 0);
     tri_shutdown();
@@ -119,27 +85,12 @@ START_TEST(built_types_have_slots_of_their_own)
 }
 END_TEST
 
-/* By what they allocate alone: two that alternate leave the slow path. */
 START_TEST(built_types_get_hot)
 {
     tri_type *types[] = {new_type(sizes[_i]), new_type(sizes[_i])};
-    size_t slots = tri__class_info[tri__typed_class(types[0])].slots;
-    unsigned typed = 0;
 
     start_quiet();
-    for (size_t i = 0; i < 20 * slots; i++) {
-        const tri_type *type = types[i % 2];
-        struct tri__run *run = tri__run_of(type);
-        uintptr_t next = run->current, end = run->end;
-        void *p = checked(tri_alloc(type));
-
-        if (i < 10 * slots)
-            continue;
-        typed |= (unsigned)is_typed(p) << i % 2;
-        ck_assert_msg((uintptr_t)p == next || next == end, "%zu bytes: slow", type->size);
-    }
-    ck_assert_uint_ne(typed, 0);
-    ck_assert(types[0]->size <= TRI__BITMAP_BYTES || typed == 3);
+    check_types_in_turn(types[0], types[1]);
     tri_shutdown();
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(tri_type_retire(types[i]), 0);
@@ -171,11 +122,11 @@ START_TEST(retiring_takes_the_index_at_once)
     tri_type *type = new_type(64), *next = new_type(64);
 
     start_quiet();
-    warm(type);
+    warm_among_threads(type);
     ck_assert_uint_eq(tri__typed_run(type), TRI__SPAN_CLASSES);
     ck_assert_int_eq(tri_type_retire(type), 0);
     ck_assert_uint_eq(tri__typed_run(type), 0);
-    warm(next);
+    warm_among_threads(next);
     ck_assert_uint_eq(tri__typed_run(next), TRI__SPAN_CLASSES);
     ck_assert(is_gone_soon(type));
     ck_assert_uint_eq(type->extras, 0);
@@ -219,14 +170,10 @@ START_TEST(an_empty_run_costs_no_cycle)
     tri_type *type = new_type(64);
 
     start_quiet();
-    warm(type);
+    warm_among_threads(type);
     ck_assert(tri__cache_refill(&tri__mutator_self()->writer.cache, tri__typed_run(type), type));
     ck_assert_uint_eq(tri__typed_spans(type), 1);
-    ck_assert_int_eq(tri_type_retire(type), 0);
-    collect();
-    ck_assert(!tri_type_retired(type));
-    collect();
-    ck_assert(tri_type_retired(type));
+    check_end_after_a_whole_cycle(type);
     free(type);
     tri_shutdown();
 }
@@ -267,7 +214,7 @@ END_TEST
 
 static __attribute__((noinline)) void check_objects(const tri_type *type)
 {
-    warm(type);
+    warm_among_threads(type);
     for (int i = 0; i < 10; i++)
         check_object(type, checked(tri_alloc(type)));
 }
@@ -397,9 +344,9 @@ static uint32_t makers_left;
 
 static __attribute__((noinline)) void fill(void **kept, const tri_type *type)
 {
-    size_t bytes = type->size, count = 2 * span_bytes(type) / bytes + 8;
+    size_t bytes = type->size, count = 2 * typed_span_bytes(type) / bytes + 8;
 
-    warm(type);
+    warm_among_threads(type);
     for (size_t i = 0; i < count; i++) {
         void **p = checked(tri_alloc(type));
 
@@ -465,7 +412,7 @@ START_TEST(indices_are_used_again)
     start_quiet();
     for (int i = 0; i < TYPES; i++) {
         build(&types[i], sizes[i % SIZES]);
-        warm(&types[i]);
+        warm_among_threads(&types[i]);
         ck_assert_uint_eq(tri__typed_run(&types[i]), TRI__SPAN_CLASSES);
         ck_assert_int_eq(is_typed(checked(tri_alloc(&types[i]))), i % 10 == 0);
         ck_assert_int_eq(tri_type_retire(&types[i]), 0);

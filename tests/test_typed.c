@@ -120,26 +120,10 @@ END_TEST
 
 /* ---- promotion ---- */
 
-/* Two that alternate: after a while both are inline, each in its own run. Of two small ones that may
- * be a run of the common class for one of them. */
 START_TEST(types_that_alternate_leave_the_slow_path)
 {
-    const tri_type *a = pairs[_i][0], *b = pairs[_i][1];
-    size_t slots = tri__class_info[tri__typed_class(a)].slots;
-    unsigned typed = 0;
     start_quiet();
-    for (size_t i = 0; i < 20 * slots; i++) {
-        const tri_type *type = i % 2 != 0 ? a : b;
-        struct tri__run *run = tri__run_of(type);
-        uintptr_t next = run->current, end = run->end;
-        void *p = checked(tri_alloc(type));
-        if (i < 10 * slots)
-            continue;
-        typed |= (unsigned)is_typed(p) << i % 2;
-        ck_assert_msg((uintptr_t)p == next || next == end, "%s: slow", type->name);
-    }
-    ck_assert_uint_ne(typed, 0);
-    ck_assert(a->size <= TRI__BITMAP_BYTES || typed == 3);
+    check_types_in_turn(pairs[_i][0], pairs[_i][1]);
 }
 END_TEST
 
