@@ -159,11 +159,16 @@ static void *allocate(void *unused)
 }
 
 /* With delays where a thread has a span in its hands that it has popped to sweep it, and where the
- * check has found a span that must stay one [inv.check.frozen]. */
+ * check has found a span that must stay one [inv.check.frozen]. While stores are watched no barrier
+ * is idle. */
 START_TEST(checks_beside_threads_that_allocate)
 {
-    static const char *const modes[] = {NULL, "chaos=1:sweep-span+retract+check",
-                                        "chaos=2:publish+check"};
+    static const char *const modes[] = {NULL,
+                                        "chaos=1:sweep-span+retract+check",
+                                        "chaos=2:publish+check",
+                                        "barrier,layout",
+                                        "clobber",
+                                        "blocking"};
     tri_config config = TRI_CONFIG_INIT;
     pthread_t threads[2];
 
@@ -599,7 +604,7 @@ int main(void)
     tcase_set_timeout(right, 120);
     tcase_set_timeout(wrong, 60);
     tcase_add_test(right, finds_nothing_in_a_heap_that_is_right);
-    tcase_add_loop_test(right, checks_beside_threads_that_allocate, 0, 3);
+    tcase_add_loop_test(right, checks_beside_threads_that_allocate, 0, 6);
     tcase_add_test(right, a_span_is_entered_beside_the_walk);
     tcase_add_test(right, several_threads_may_check_at_a_time);
     tcase_add_loop_test(wrong, finds_what_is_wrong, 0, count);

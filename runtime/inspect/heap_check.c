@@ -12,6 +12,7 @@
 #include "collector/coordinator.h"
 #include "collector/work.h"
 #include "heap/check.h"
+#include "heap/watch.h"
 #include "inspect/inspect.h"
 #include "mutator/registry.h"
 
@@ -41,7 +42,7 @@ static void look_at_mutator(struct tri__mutator *mutator, void *argument)
     struct tri__check *check = argument;
     uint8_t barrier = mutator->writer.cache.front.barrier;
 
-    if (barrier != TRI__BARRIER_IDLE)
+    if (barrier != tri__barrier_at_rest())
         tri__check_defect(check, "the barrier of thread %u is on (%u), but no mark is running",
                           mutator->tid, barrier);
     tri__check_cache(check, &mutator->writer.cache);
