@@ -4,6 +4,7 @@
 
 #include "heap/arena_chunk.h"
 #include "mutator/roots.h"
+#include "mutator/stack.h"
 
 /* Words that were read under a lock, to be visited when it is free again: who is told of them may
  * take long, print, or walk over the same words. */
@@ -18,10 +19,13 @@ struct visitor {
     void *argument;
 };
 
+/* A slot that is in a run, but not handed out yet, may have the layout of its last object. It is
+ * all zero, and who gets it may store numbers where that one had pointers: ThreadSanitizer need not
+ * know that they were looked at. */
 static void visit_slot(uintptr_t slot, void *argument)
 {
     const struct visitor *visitor = argument;
-    uintptr_t value = tri__load_relaxed((uintptr_t *)slot);
+    uintptr_t value = tri__stack_word(slot);
 
     if (value != 0)
         visitor->visit(&visitor->holder, slot, value, visitor->argument);
