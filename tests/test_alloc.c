@@ -458,6 +458,21 @@ START_TEST(tiny_objects_share_blocks)
 }
 END_TEST
 
+/* What is left of a block whose objects are dead is given back with them. */
+START_TEST(a_dead_block_is_not_used_up)
+{
+    start_quiet();
+    for (int i = 0; i < 10; i++) {
+        struct hidden first = hide(tri_alloc_bytes(3));
+
+        collect();
+        ck_assert_msg(tri_object_base(tri_alloc_bytes(3)) != NULL, "round %d, behind %p", i,
+                      reveal(first));
+    }
+    tri_shutdown();
+}
+END_TEST
+
 /* Of each size, kept alive by a pointer to the tiny object alone; all others of its block die. */
 START_TEST(a_block_lives_as_long_as_one_of_its_objects)
 {
@@ -506,6 +521,7 @@ int main(void)
     tcase_add_test(others, strings);
     tcase_add_test(others, growing);
     tcase_add_test(others, tiny_objects_share_blocks);
+    tcase_add_test(others, a_dead_block_is_not_used_up);
     tcase_add_test(others, a_block_lives_as_long_as_one_of_its_objects);
     suite_add_tcase(suite, others);
     return run_suite(suite);

@@ -141,6 +141,19 @@ START_TEST(a_buffer_drained_in_two_places)
 }
 END_TEST
 
+/* What was drained while its thread held it has nothing left, and does not hide what lies below. */
+START_TEST(an_empty_buffer_above_a_full_one)
+{
+    start();
+    push_range(1, 2 + FULL);
+    ck_assert_uint_eq(drain_writer(), 1);
+    tri__buffer_surrender(&writer);
+    ck_assert_uint_eq(tri__buffers_full(), 2);
+    ck_assert_uint_eq(drain_full(), FULL);
+    check_taken(1, 2 + FULL);
+}
+END_TEST
+
 START_TEST(surrendering)
 {
     start();
@@ -248,6 +261,23 @@ START_TEST(stamps)
     ck_assert_uint_eq(tri__buffers_drain_older(2, take, done, &taken_count), 3 * FULL);
     check_taken(2 * FULL, 5 * FULL);
     ck_assert_uint_eq(tri__buffers_full(), 0);
+}
+END_TEST
+
+/* Buffers come back with the stamp they had; each is stamped anew when it is given away. */
+START_TEST(stamps_of_used_buffers)
+{
+    start();
+    tri__buffer_flush(&writer, 5);
+    push_range(1, 2 + FULL);
+    ck_assert_uint_eq(drain_full(), FULL); /* given away full: stamped 5 */
+    ck_assert_uint_eq(drain_writer(), 1);
+    start();
+    tri__buffer_flush(&writer, 4);
+    push_range(2 + FULL, 10 + FULL); /* into the same buffer again */
+    tri__buffer_surrender(&writer);
+    ck_assert_uint_eq(tri__buffers_drain_older(5, take, done, &taken_count), 8);
+    check_taken(1, 10 + FULL);
 }
 END_TEST
 
@@ -509,11 +539,13 @@ int main(int argc, char **argv)
     tcase_add_test(one, draining_while_it_fills);
     tcase_add_test(one, full_buffers_are_exchanged);
     tcase_add_test(one, a_buffer_drained_in_two_places);
+    tcase_add_test(one, an_empty_buffer_above_a_full_one);
     tcase_add_test(one, surrendering);
     tcase_add_test(one, forgetting);
     tcase_add_test(one, batches);
     tcase_add_test(one, batches_at_the_end_of_a_buffer);
     tcase_add_test(one, stamps);
+    tcase_add_test(one, stamps_of_used_buffers);
     tcase_add_test(one, bounds);
     tcase_add_test(one, debts_without_safepoints);
     suite_add_tcase(suite, one);

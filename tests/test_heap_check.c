@@ -8,6 +8,7 @@
 
 #include <tricolor.h>
 
+#include "base/os.h"
 #include "collected.h"
 #include "heap/arena_chunk.h"
 #include "heap/cache.h"
@@ -185,6 +186,40 @@ START_TEST(checks_beside_threads_that_allocate)
         for (int i = 0; i < 2; i++)
             pthread_join(threads[i], NULL);
     expect_none();
+    stop();
+}
+END_TEST
+
+static uint32_t in_hand; /* atomic */
+
+/* In the middle of giving a span back (tri__span_retract), with no safepoint until it is over; it
+ * takes far longer than it usually does, and then the span stays after all. */
+static void *free_slowly(void *unused)
+{
+    size_t page = tri__page_of(long_span()->base);
+
+    (void)unused;
+    tri__window_open();
+    tri__store_relaxed(&tri__heap.page_class[page], TRI__NO_SPAN);
+    tri__store_release(&in_hand, 1);
+    tri__os_sleep(UINT64_C(200000000));
+    tri__store_release(&tri__heap.page_class[page], TRI__LARGE_SPAN);
+    tri__window_close();
+    return NULL;
+}
+
+/* The check asks all threads before it begins, and waits for that one. */
+START_TEST(a_thread_with_a_span_in_hand_is_waited_for)
+{
+    pthread_t thread;
+
+    start_full();
+    ck_assert_int_eq(tri_thread_create(&thread, NULL, free_slowly, NULL), 0);
+    while (tri__load_acquire(&in_hand) == 0)
+        tri__os_yield();
+    expect_none();
+    TRI_BLOCKING
+        pthread_join(thread, NULL);
     stop();
 }
 END_TEST
@@ -606,6 +641,7 @@ int main(void)
     tcase_add_test(right, finds_nothing_in_a_heap_that_is_right);
     tcase_add_loop_test(right, checks_beside_threads_that_allocate, 0, 6);
     tcase_add_test(right, a_span_is_entered_beside_the_walk);
+    tcase_add_test(right, a_thread_with_a_span_in_hand_is_waited_for);
     tcase_add_test(right, several_threads_may_check_at_a_time);
     tcase_add_loop_test(wrong, finds_what_is_wrong, 0, count);
     tcase_add_test(wrong, counts_the_spans_of_a_type);

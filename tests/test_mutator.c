@@ -8,6 +8,7 @@
 
 #include "capture.h"
 #include "collected.h"
+#include "heap/resolve.h"
 #include "phase.h"
 #include "suite.h"
 
@@ -183,8 +184,12 @@ END_TEST
 
 static void *join_phase(void *phase)
 {
-    tri_new(node);
+    struct tri__ref ref;
+
+    ck_assert(tri__resolve((uintptr_t)tri_new(node), &ref));
     ck_assert_uint_eq(tri__self->barrier, (uintptr_t)phase);
+    ck_assert_int_eq(tri__load_acquire(ref.colour) == TRI__BLACK,
+                     (uintptr_t)phase == TRI__BARRIER_SCANNED); /* [inv.alloc.black] */
     return NULL;
 }
 

@@ -163,6 +163,7 @@ static void check_slots_of(unsigned span_class)
     struct area *area = add_small(span_class);
     size_t size = area->slot_bytes;
     uintptr_t last = area->base + (area->slots - 1) * size;
+    struct tri__ref ref;
     for (uintptr_t word = area->base; word < end_of(area); word += 8)
         check_word(word); /* unallocated */
     paint(area, 1, 1, TRI__WHITE);
@@ -173,8 +174,10 @@ static void check_slots_of(unsigned span_class)
     paint(area, 0, area->slots, TRI__BLACK);
     ck_assert_uint_eq(resolved(last), last);
     ck_assert_uint_eq(resolved(last + size - 1), last);
-    for (uintptr_t word = last + size; word < end_of(area); word++)
+    for (uintptr_t word = last + size; word < end_of(area); word++) {
         check_word(word); /* metadata and tail */
+        ck_assert(!tri__locate(word, &ref));
+    }
 }
 
 START_TEST(slots_of_every_class)

@@ -18,6 +18,7 @@
 #include "sanitized.h"
 #include "suite.h"
 
+#include "mutator/stack.h"
 #include "mutator/user_stack.h"
 
 typedef struct node {
@@ -51,6 +52,30 @@ static bool is_list_of(const node *list, uintptr_t key)
         length++;
     return list == NULL && length == LENGTH;
 }
+
+/* ---- words ---- */
+
+static void count_word(uintptr_t word, void *counts)
+{
+    ck_assert_uint_lt(word - tri__heap.base, 5);
+    ((int *)counts)[word - tri__heap.base]++;
+}
+
+START_TEST(every_word_of_a_stretch)
+{
+    uintptr_t words[7];
+    int counts[5] = {0};
+
+    start_quiet();
+    words[0] = words[6] = tri__heap.base; /* outside: counted twice if it is looked at */
+    for (uintptr_t i = 0; i < 5; i++)
+        words[1 + i] = tri__heap.base + i;
+    tri__stack_words((uintptr_t)(words + 1), (uintptr_t)(words + 6), count_word, counts);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(counts[i], 1);
+    tri_shutdown();
+}
+END_TEST
 
 /* ---- one thread ---- */
 
@@ -511,6 +536,7 @@ int main(int argc, char **argv)
     TCase *rule = tcase_create("rule");
 
     program_seed = random_start(argc, argv);
+    tcase_add_test(one, every_word_of_a_stretch);
     tcase_add_test(one, a_stack_that_was_left_keeps_its_objects);
     tcase_add_test(one, a_stack_that_is_gone_keeps_nothing);
     tcase_add_test(one, collections_in_a_coroutine);
