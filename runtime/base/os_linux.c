@@ -198,7 +198,7 @@ struct scheduling {
 
 void tri__os_ask_for_short_slice(void)
 {
-    struct scheduling now;
+    struct scheduling now = {0}; /* Valgrind does not know what the call writes */
 
     if (syscall(SYS_sched_getattr, 0, &now, sizeof now, 0) != 0 || now.policy != SCHED_OTHER)
         return;
