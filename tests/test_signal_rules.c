@@ -6,11 +6,13 @@
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/os.h"
 #include "collected.h"
 #include "mutator/exit.h"
+#include "mutator/signal.h"
 #include "mutator/windows.h"
 #include "phase.h"
 #include "suite.h"
@@ -97,6 +99,24 @@ START_TEST(windows_are_known_between_add_and_remove)
 }
 END_TEST
 
+/* What the linker has made has a row of none at least. */
+START_TEST(a_lost_table_is_not_a_table)
+{
+    static const struct tri__window none;
+
+    make_foreign();
+    tri__windows_add(&none, &none + 1); /* of files without windows */
+    ck_assert_ptr_null(tri__windows_trouble());
+    tri__windows_remove(&none);
+    tri__windows_add(foreign->rows, foreign->rows);
+    check_unknown();
+    ck_assert_ptr_nonnull(strstr(tri__windows_trouble(), "tri_windows"));
+    start_quiet();
+    ck_assert(!tri__signal_is_usable());
+    ck_assert_ptr_nonnull(strstr(tri__signal_trouble(), "tri_windows"));
+}
+END_TEST
+
 static void announce_and_exit(void)
 {
     tri__windows_remove(foreign->rows);
@@ -121,11 +141,19 @@ typedef struct node {
 } node;
 TRI_TYPE(node, next);
 
+static uintptr_t first_window(void)
+{
+    const struct tri__window *row = __start_tri_windows;
+
+    while (row->first == 0)
+        row++; /* this file's row of none */
+    return (uintptr_t)&row->first + (uintptr_t)(intptr_t)row->first;
+}
+
 /* Destructors of the program run when the process ends, and only then. */
 START_TEST(the_constructor_and_the_destructor_of_the_program)
 {
-    const int32_t *distance_to = &__start_tri_windows[0].first;
-    uintptr_t inside = (uintptr_t)distance_to + (uintptr_t)(intptr_t)*distance_to + 1;
+    uintptr_t inside = first_window() + 1;
 
     start_quiet();
     tri_store(&tri_new(node)->next, NULL);
@@ -196,6 +224,7 @@ int main(void)
     TCase *tcase = tcase_create("rules");
 
     tcase_add_test(tcase, windows_are_known_between_add_and_remove);
+    tcase_add_test(tcase, a_lost_table_is_not_a_table);
     tcase_add_test(tcase, windows_stay_known_while_the_process_ends);
 #if !defined(TRI__WINDOWS_COUNTED)
     tcase_add_test(tcase, the_constructor_and_the_destructor_of_the_program);

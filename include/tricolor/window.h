@@ -55,13 +55,14 @@ static inline void tri__window_close(void)
 }
 
 /* A window of the assembler kind: its first instruction and the one behind its store, each as a
- * distance from the field that says so. */
+ * distance from the field that says so. Both 0: none. */
 struct tri__window {
     int32_t first, behind;
 };
 
 /* Announces the windows of an executable or shared object, and takes that back. Twice does no
- * harm. */
+ * harm. start == stop: it has some, but the linker has lost them: no thread is asked by a signal
+ * any more. */
 TRI_API void tri__windows_add(const struct tri__window *start, const struct tri__window *stop);
 TRI_API void tri__windows_remove(const struct tri__window *start);
 

@@ -14,12 +14,30 @@
 
 TRI_BEGIN_DECLS
 
-/* "?": in the same group as the function, so that the row goes where the function goes. */
+/* "?": in the same group as the function, so that the row goes where the function goes. And the
+ * function refers to its row, or a linker that looks for what is not used might keep the function
+ * alone [inv.window.kept]. */
 #define TRI__WINDOW_ROW                                                                            \
+    "\n\t.reloc 771b, BFD_RELOC_NONE, 774f"                                                        \
     "\n\t.pushsection tri_windows,\"a?\",@progbits"                                                \
     "\n\t.balign 4"                                                                                \
-    "\n\t.long 771b - ., 772b - ."                                                                 \
+    "\n774:\t.long 771b - ., 772b - ."                                                             \
     "\n\t.popsection"
+
+/* A row of no window, in a piece of the section that is kept for its own sake: see
+ * window_module.h. */
+static inline const struct tri__window *tri__window_none(void)
+{
+    const struct tri__window *row;
+
+    __asm__("adrp %0, 775f\n\tadd %0, %0, :lo12:775f"
+            "\n\t.pushsection tri_windows,\"aG\",@progbits,tri__window_none"
+            "\n\t.balign 4"
+            "\n775:\t.long 0, 0"
+            "\n\t.popsection"
+            : "=r"(row));
+    return row;
+}
 
 TRI__STATIC_ASSERT(offsetof(struct tri__front, barrier) == 0, "`Q` is an address without offset");
 

@@ -12,18 +12,25 @@ TRI_BEGIN_DECLS
 extern const struct tri__window __start_tri_windows[] __attribute__((weak, visibility("hidden")));
 extern const struct tri__window __stop_tri_windows[] __attribute__((weak, visibility("hidden")));
 
+static inline const struct tri__window *tri__window_none(void); /* window_<machine>.h */
+
 /* Before the program's own constructors, and after its destructors, which may use the heap: 101 is
- * the first priority that is not the compiler's. */
+ * the first priority that is not the compiler's. A table without this file's row of no window is
+ * not what the linker should have made: rather none, which says that windows are not known
+ * [inv.window.kept]. */
 __attribute__((constructor(101))) static void tri__windows_enter(void)
 {
-    if (&__start_tri_windows[0] != &__stop_tri_windows[0])
+    const struct tri__window *none = tri__window_none();
+
+    if (none >= __start_tri_windows && none < __stop_tri_windows)
         tri__windows_add(__start_tri_windows, __stop_tri_windows);
+    else
+        tri__windows_add(none, none);
 }
 
 __attribute__((destructor(101))) static void tri__windows_leave(void)
 {
-    if (&__start_tri_windows[0] != &__stop_tri_windows[0])
-        tri__windows_remove(__start_tri_windows);
+    tri__windows_remove(__start_tri_windows);
 }
 #endif
 

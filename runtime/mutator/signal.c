@@ -37,7 +37,7 @@
 
 static int signal_number; /* 0: none */
 static struct sigaction before[NSIG]; /* of each signal that has been ours: the program's handler */
-static bool taken_away;               /* collector: said so */
+static bool said;                     /* collector: why it cannot be sent */
 static int send_error;                /* collector: of the last one that was sent; or 0 */
 
 /* ---- the handler ---- */
@@ -265,7 +265,7 @@ int tri__signal_init(int number)
     struct sigaction now;
     int error = 0;
 
-    taken_away = false;
+    said = false;
     if (number < 0) {
         signal_number = 0;
         return 0;
@@ -295,26 +295,33 @@ const char *tri__signal_trouble(void)
 {
     if (signal_number == 0)
         return "it was configured that there be none";
-    if (!tri__windows_are_known())
-        return "there was no memory for the table of windows";
+    if (tri__windows_trouble() != NULL)
+        return tri__windows_trouble();
     if (!is_installed())
         return "its handler was replaced after tri_init()";
     return send_error == 0 || send_error == -ESRCH ? NULL : "the system did not let it be sent";
 }
 
+static void say_once(const char *what, const char *why)
+{
+    if (!said)
+        tri__warn("signal %d %s, so threads that reach no safepoint cannot be asked by it: %s",
+                  signal_number, what, why);
+    said = true;
+}
+
 bool tri__signal_is_usable(void)
 {
-    if (signal_number == 0 || !tri__windows_are_known())
+    if (signal_number == 0)
         return false;
-    if (is_installed())
+    if (tri__windows_trouble() != NULL)
+        say_once("is not sent", tri__windows_trouble());
+    else if (!is_installed())
+        say_once("has another handler since tri_init()",
+                 "install your handler before tri_init(), then it gets the signals that are not "
+                 "the collector's; or choose another signal: tri_config.signal");
+    else
         return true;
-    if (!taken_away)
-        tri__warn("signal %d has another handler since tri_init(), so threads that reach no "
-                  "safepoint cannot be asked by it: install your handler before tri_init(), then it "
-                  "gets the signals that are not the collector's; or choose another signal: "
-                  "tri_config.signal",
-                  signal_number);
-    taken_away = true;
     return false;
 }
 

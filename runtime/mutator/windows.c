@@ -31,9 +31,9 @@ struct module {
 
 static struct module *modules; /* atomic, like next */
 static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
+static const char *trouble; /* atomic: why some windows could not be noted; or NULL */
 static uint32_t readers; /* atomic: handlers that may hold a module */
-static bool unknown;     /* atomic: some windows could not be noted */
-static bool forking;     /* atomic: a fork has locks that a handler might wait for, or is about to */
+static bool forking; /* atomic: a fork has locks that a handler might wait for, or is about to */
 
 /* ---- reading ---- */
 
@@ -80,9 +80,9 @@ uintptr_t tri__window_around(uintptr_t pc)
     return first;
 }
 
-bool tri__windows_are_known(void)
+const char *tri__windows_trouble(void)
 {
-    return !tri__load_relaxed(&unknown);
+    return tri__load_relaxed(&trouble);
 }
 
 /* ---- entering and removing ---- */
@@ -99,8 +99,24 @@ static uintptr_t target_of(const int32_t *distance)
     return (uintptr_t)distance + (uintptr_t)(intptr_t)*distance;
 }
 
-static struct module *module_new(const struct tri__window *start, size_t count)
+/* Each file of a module has a row that is none. */
+static bool is_window(const struct tri__window *row)
 {
+    return row->first != 0 || row->behind != 0;
+}
+
+static size_t count_windows(const struct tri__window *start, const struct tri__window *stop)
+{
+    size_t count = 0;
+
+    for (const struct tri__window *row = start; row < stop; row++)
+        count += is_window(row);
+    return count;
+}
+
+static struct module *module_new(const struct tri__window *start, const struct tri__window *stop)
+{
+    size_t count = count_windows(start, stop), n = 0;
     size_t page = tri__os_page_size(), bytes = sizeof(struct module) + count * sizeof(struct row);
     struct module *module = tri__os_map((bytes + page - 1) / page * page);
 
@@ -109,9 +125,9 @@ static struct module *module_new(const struct tri__window *start, size_t count)
     module->start = start;
     module->bytes = (bytes + page - 1) / page * page;
     module->count = count;
-    for (size_t i = 0; i < count; i++)
-        module->rows[i] =
-            (struct row){target_of(&start[i].first), target_of(&start[i].behind)};
+    for (const struct tri__window *row = start; row < stop; row++)
+        if (is_window(row))
+            module->rows[n++] = (struct row){target_of(&row->first), target_of(&row->behind)};
     qsort(module->rows, count, sizeof module->rows[0], by_address);
     return module;
 }
@@ -133,21 +149,32 @@ static void await_readers(void)
         tri__os_sleep(1); /* whatever its priority: a reader gets on */
 }
 
-void tri__windows_add(const struct tri__window *start, const struct tri__window *stop)
+static void enter_locked(const struct tri__window *start, const struct tri__window *stop)
 {
-    TRI__IN_RUNTIME;
-    struct module **end;
+    struct module **end = find_locked(start);
 
-    pthread_mutex_lock(&windows_lock);
-    end = find_locked(start);
     if (*end == NULL) {
-        struct module *module = module_new(start, (size_t)(stop - start));
+        struct module *module = module_new(start, stop);
 
         if (module != NULL)
             tri__store_seqcst(end, module); /* with what it holds: for readers */
         else
-            tri__store_relaxed(&unknown, true);
+            tri__store_relaxed(&trouble, "there was no memory for the table of windows");
     }
+}
+
+/* The linker's part is the table, which is not empty [inv.window.kept]. */
+void tri__windows_add(const struct tri__window *start, const struct tri__window *stop)
+{
+    TRI__IN_RUNTIME;
+
+    if (start == stop)
+        tri__store_relaxed(&trouble, "the linker has lost the section tri_windows of some "
+                                     "executable or shared object: keep it as it is");
+    if (count_windows(start, stop) == 0)
+        return;
+    pthread_mutex_lock(&windows_lock);
+    enter_locked(start, stop);
     pthread_mutex_unlock(&windows_lock);
     tri__exit_note_entry(start);
 }

@@ -19,8 +19,8 @@ void tri__windows_end_reading(void);
  * not behind the store. 0: of none. Between begin and end. */
 uintptr_t tri__window_around(uintptr_t pc);
 
-/* false: there was no memory for some window, so nobody must be asked by a signal. */
-bool tri__windows_are_known(void);
+/* Why the table is not complete, so that nobody must be asked by a signal; NULL: it is. */
+const char *tri__windows_trouble(void);
 
 /* The table of a module's windows behind `address`, the lowest of those there are; NULL: none. */
 const void *tri__windows_next_module(const void *address);
