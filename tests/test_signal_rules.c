@@ -218,6 +218,45 @@ START_TEST(errno_is_what_it_was)
 }
 END_TEST
 
+/* ---- initialized again ---- */
+
+static struct sigaction ours;
+static int chained; /* how often it was called */
+
+static void call_ours(int number, siginfo_t *info, void *context)
+{
+    chained++;
+    ours.sa_sigaction(number, info, context);
+}
+
+static void start_again(void)
+{
+    tri_shutdown();
+    start_quiet();
+}
+
+/* Not even if it was installed before the second tri_init(): it would be called by what it calls.
+ */
+START_TEST(a_handler_that_calls_ours_is_not_called_by_it)
+{
+    struct sigaction theirs = {.sa_sigaction = call_ours, .sa_flags = SA_SIGINFO | SA_RESTART};
+
+    start_quiet();
+    ck_assert(tri__signal_is_usable());
+    ck_assert_int_eq(sigaction(SIGURG, &theirs, &ours), 0);
+    start_again();
+    kill(getpid(), SIGURG);
+    ck_assert_int_eq(chained, 1);
+    ck_assert(!tri__signal_is_usable());
+    signal(SIGURG, SIG_DFL);
+    start_again();
+    ck_assert(tri__signal_is_usable());
+    kill(getpid(), SIGURG);
+    ck_assert_int_eq(chained, 1);
+    tri_shutdown();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("signal_rules");
@@ -231,6 +270,7 @@ int main(void)
 #endif
     tcase_add_test(tcase, a_blocked_thread_does_not_answer);
     tcase_add_test(tcase, errno_is_what_it_was);
+    tcase_add_test(tcase, a_handler_that_calls_ours_is_not_called_by_it);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

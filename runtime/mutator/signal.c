@@ -37,6 +37,7 @@
 
 static int signal_number; /* 0: none */
 static struct sigaction before[NSIG]; /* of each signal that has been ours: the program's handler */
+static bool installed[NSIG];          /* it has been ours */
 static bool said;                     /* collector: why it cannot be sent */
 static int send_error;                /* collector: of the last one that was sent; or 0 */
 
@@ -256,14 +257,29 @@ static int install(int number)
     sigdelset(&action.sa_mask, SIGILL);
     sigdelset(&action.sa_mask, SIGFPE);
     sigdelset(&action.sa_mask, SIGTRAP);
-    return sigaction(number, &action, &before[number]) == 0 ? 0 : -errno;
+    if (sigaction(number, &action, &before[number]) != 0)
+        return -errno;
+    installed[number] = true;
+    return 0;
+}
+
+static bool is_handle(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == handle;
+}
+
+/* What the program has installed over our handler may call that, as what was there before; ours
+ * must not call it in turn. */
+static bool may_call_ours(const struct sigaction *action, int number)
+{
+    return installed[number] && ((action->sa_flags & SA_SIGINFO) != 0 ||
+                                 (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN));
 }
 
 /* Never uninstalled: a signal may be on its way when the library is shut down. */
 int tri__signal_init(int number)
 {
     struct sigaction now;
-    int error = 0;
 
     said = false;
     if (number < 0) {
@@ -273,9 +289,9 @@ int tri__signal_init(int number)
     signal_number = number != 0 ? number : SIGURG;
     if (sigaction(signal_number, NULL, &now) != 0)
         return -errno;
-    if ((now.sa_flags & SA_SIGINFO) == 0 || now.sa_sigaction != handle)
-        error = install(signal_number);
-    return error;
+    if (is_handle(&now) || may_call_ours(&now, signal_number))
+        return 0;
+    return install(signal_number);
 }
 
 int tri__signal_number(void)
@@ -287,8 +303,7 @@ static bool is_installed(void)
 {
     struct sigaction now;
 
-    return sigaction(signal_number, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
-           now.sa_sigaction == handle;
+    return sigaction(signal_number, NULL, &now) == 0 && is_handle(&now);
 }
 
 const char *tri__signal_trouble(void)
@@ -318,7 +333,8 @@ bool tri__signal_is_usable(void)
         say_once("is not sent", tri__windows_trouble());
     else if (!is_installed())
         say_once("has another handler since tri_init()",
-                 "install your handler before tri_init(), then it gets the signals that are not "
+                 "install your handler before the first tri_init(), then it gets the signals that "
+                 "are not "
                  "the collector's; or choose another signal: tri_config.signal");
     else
         return true;
