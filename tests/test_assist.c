@@ -118,14 +118,19 @@ static void *close_often(void *argument)
     return NULL;
 }
 
-/* Each stores before it loads: the flag and `pending`, or the other way round [mo.assist]. With a
- * weaker store of the flag both look past the other in one of some thousand rounds. */
+/* Each stores before it loads: the flag and `pending`, or the other way round [mo.assist]. With
+ * delays between the first look of an assist and its coming in; and without, for processors that
+ * reorder. */
 START_TEST(closing_beside_an_assist)
 {
+    tri_config config = TRI_CONFIG_INIT;
     struct closing closing = {0};
     pthread_t thread;
 
-    start_quiet();
+    config.gc_percent = -1;
+    config.markers = 1;
+    config.verify = _i == 0 ? NULL : "chaos=1:work";
+    ck_assert_int_eq(tri_init(&config), 0);
     begin_mark(TRI__BARRIER_SCANNED);
     closing.assists = &tri__mutator_self()->assists;
     ck_assert_int_eq(pthread_create(&thread, NULL, close_often, &closing), 0);
@@ -151,7 +156,7 @@ int main(void)
 
     tcase_set_timeout(core, 60);
     tcase_add_test(core, assists_while_it_may);
-    tcase_add_test(core, closing_beside_an_assist);
+    tcase_add_loop_test(core, closing_beside_an_assist, 0, 2);
     suite_add_tcase(suite, core);
     return run_suite(suite);
 }

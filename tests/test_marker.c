@@ -211,7 +211,7 @@ START_TEST(what_was_marked_is_counted_when_the_work_is_done)
     uint32_t round = 0;
     pthread_t thread;
 
-    start(NULL);
+    start(_i == 0 ? NULL : "chaos=1:work");
     tri_store(&trunk, tri_new(node));
     ck_assert(tri__resolve((uintptr_t)trunk, &ref));
     begin_mark(TRI__BARRIER_SCANNED);
@@ -309,7 +309,7 @@ int main(void)
     tcase_add_loop_test(core, quanta, 0, 4);
     tcase_add_test(core, wide_objects);
     tcase_add_test(core, work_is_shared);
-    tcase_add_test(core, what_was_marked_is_counted_when_the_work_is_done);
+    tcase_add_loop_test(core, what_was_marked_is_counted_when_the_work_is_done, 0, 2);
     tcase_add_test(core, a_chunk_is_counted_before_it_is_shared);
     suite_add_tcase(suite, core);
     return run_suite(suite);
