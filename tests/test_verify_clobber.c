@@ -599,6 +599,38 @@ static void run_correct(void)
     _exit(0);
 }
 
+TRI_ROOT static void **words; /* of a conservative object */
+
+static __attribute__((noinline)) void leave_old_words(void)
+{
+    link_t *held = tri_new(link_t), *behind = tri_new(link_t);
+    owner *between = tri_new(owner);
+
+    tri_store(&between->first, behind);
+    tri_store(&words[3], (void *)held);
+    tri_store(&words[4], (void *)between);
+    tri_free(held);
+    tri_free(behind);
+}
+
+static void run_old_words(void)
+{
+    start_verified("clobber");
+    tri_store(&words, (void **)tri_alloc_conservative(8 * sizeof *words));
+    leave_old_words();
+    for (int i = 0; i < 2; i++)
+        tri_collect();
+    tri_shutdown();
+    _exit(0);
+}
+
+/* They keep what was given up alive, but are no pointers that anybody has stored. */
+START_TEST(a_promise_is_not_held_against_conservative_words)
+{
+    ck_assert_str_eq(capture_child(run_old_words).text, "");
+}
+END_TEST
+
 START_TEST(correct_programs_pass_in_silence)
 {
     struct captured captured = capture_child(run_correct);
@@ -621,6 +653,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, reads_are_reported_by_asan);
     tcase_add_test(tests, nothing_is_kept_in_mind_without_the_mode);
     tcase_add_test(tests, what_is_handed_out_is_zero);
+    tcase_add_test(tests, a_promise_is_not_held_against_conservative_words);
     tcase_add_test(tests, correct_programs_pass_in_silence);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -76,8 +76,8 @@ TRI_API void *tri_grow(const void *p, const tri_type *elem, size_t old_n, size_t
  * that these lead to has a pointer to it any more (others that were given up may, and stacks).
  * It is a hint, which nothing needs: the collector frees what nothing leads to, and does not do so
  * earlier. With TRICOLOR_VERIFY=clobber a promise that is broken is reported, and one that is given
- * twice. NULL is ignored; what is not the beginning of an object of the heap is fatal. Not a
- * safepoint. */
+ * twice. NULL is ignored; what is not the beginning of an object of the heap is fatal (inside leaf
+ * objects of 16 bytes and less it may be ignored: they may share a slot). Not a safepoint. */
 TRI_API void tri_free(void *p);
 
 /* The same by type name, for types made with TRI_TYPE and its kin; the

@@ -49,15 +49,9 @@ _Noreturn static void holds_freed(const struct tri__holder *holder, uintptr_t sl
                (size_t)base);
 }
 
-/* Its words may be anything. */
 static bool is_conservative(const struct tri__holder *holder)
 {
-    const tri_type *type;
-
-    if (holder->kind != TRI__HOLDER_OBJECT)
-        return false;
-    type = tri__noted_type(&holder->ref);
-    return type == NULL || (type->flags & TRI_TYPE_CONSERVATIVE) != 0;
+    return holder->kind == TRI__HOLDER_OBJECT && tri__holds_anything(&holder->ref);
 }
 
 static void check_word(const struct tri__holder *holder, uintptr_t slot, uintptr_t value,

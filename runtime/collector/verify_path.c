@@ -74,13 +74,27 @@ static void end_search(struct tri__search *search)
         tri__os_unmap(search->from, bytes);
 }
 
+bool tri__holds_anything(const struct tri__ref *ref)
+{
+    const tri_type *type = tri__noted_type(ref);
+
+    return type == NULL || (type->flags & TRI_TYPE_CONSERVATIVE) != 0;
+}
+
+/* What nobody has meant as a pointer keeps an object alive, but is no breach of a promise: who
+ * looks for those is not led on by it [inv.verify.given-up]. */
+static bool leads_on(const struct tri__search *search, const struct tri__ref *ref)
+{
+    return search->is_wanted == NULL || !tri__holds_anything(ref);
+}
+
 static void run_search(struct tri__search *search)
 {
     tri__root_words_each(find_object, search);
     while (search->head < search->tail && !search->found) {
         struct tri__ref ref;
 
-        if (tri__resolve(search->queue[search->head++], &ref))
+        if (tri__resolve(search->queue[search->head++], &ref) && leads_on(search, &ref))
             tri__object_words_each(&ref, find_object, search);
     }
 }

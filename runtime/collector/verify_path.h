@@ -18,10 +18,13 @@ void tri__describe_slot(char *text, const struct tri__holder *holder, uintptr_t 
 /* Prints, a line each, what leads from the object to a root. */
 void tri__print_path(uintptr_t base);
 
-/* Looks for an object that a root, a handle or an arena leads to, and which is_wanted(): *found
- * gets it, and `report` is called, which may print its path by tri__search_print(). What is wanted
- * is not looked into; nor is what only stacks lead to. false: there is none, or no memory to look.
- */
+/* Has the object no layout, so that its words may be anything? */
+bool tri__holds_anything(const struct tri__ref *ref);
+
+/* Looks for an object that a root, a handle or an arena leads to, and which is_wanted(): `report`
+ * is called, which may print its path by tri__search_print(). What is wanted is not looked into;
+ * nor is what only stacks or words of conservative objects lead to. false: there is none, or no
+ * memory to look. */
 struct tri__search;
 bool tri__search_reachable(bool (*is_wanted)(uintptr_t base),
                            void (*report)(const struct tri__search *search, uintptr_t base));

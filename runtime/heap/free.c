@@ -22,7 +22,8 @@ _Noreturn static void complain_of_address(uintptr_t address)
                (size_t)address);
 }
 
-/* Small leaf objects share such slots (heap/alloc.c, alloc_tiny). */
+/* Small leaf objects share such slots (heap/alloc.c, alloc_tiny), and nothing tells those from a
+ * slot of a single object. */
 static bool is_shared(const struct tri__ref *ref)
 {
     return tri__ref_is_leaf(ref) && tri__ref_bytes(ref) == 2 * TRI_WORD;
