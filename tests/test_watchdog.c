@@ -212,6 +212,134 @@ START_TEST(the_silent_are_named)
 }
 END_TEST
 
+/* ---- without files ---- */
+
+/* From now on /proc cannot be read. */
+static void use_up_descriptors(void)
+{
+    struct rlimit few = {64, 64};
+
+    if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+        _exit(2);
+    while (dup(STDERR_FILENO) >= 0)
+        continue;
+}
+
+static void without_descriptors(void)
+{
+    start(-1, STALL_MS);
+    use_up_descriptors();
+    collect_beside(sleep_long, name_silent);
+}
+
+START_TEST(the_silent_have_numbers_at_least)
+{
+    struct captured captured = capture_child(without_descriptors);
+
+    ck_assert_msg(captured_exited(&captured, 0), "status %x: %.1000s", captured.status,
+                  captured.text);
+    ck_assert_msg(strstr(captured.text, "thread (tid ") != NULL &&
+                      strstr(captured.text, ") has not answered H1 for ") != NULL &&
+                      strstr(captured.text, "it was configured that there be none") != NULL &&
+                      strstr(captured.text, "no file descriptor is free") != NULL,
+                  "%.1000s", captured.text);
+}
+END_TEST
+
+/* ---- a thread that answers and ends while another one is reported ---- */
+
+static uint32_t main_may_end, main_has_ended; /* atomic */
+static pthread_barrier_t both;
+
+static bool is_dead(pid_t thread)
+{
+    char path[64], text[512] = "";
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
+    file = fopen(path, "re");
+    if (file != NULL) {
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+    }
+    return strstr(text, "State:\tZ") != NULL;
+}
+
+static void nap(void)
+{
+    tri__os_sleep(1000000);
+}
+
+static void hold_up(const char *line, void *unused)
+{
+    (void)unused;
+    if (write(STDERR_FILENO, line, strlen(line)) < 0)
+        _exit(2);
+    tri__store_release(&main_may_end, 1);
+    while (!is_dead(getpid()))
+        nap();
+    tri__store_release(&main_has_ended, 1);
+}
+
+static void *collect_once(void *unused)
+{
+    tri_collect();
+    return unused;
+}
+
+/* Attached before the main thread, and so reported before it. */
+static void *outlast_main(void *unused)
+{
+    tri_config config = TRI_CONFIG_INIT;
+    pthread_t thread;
+
+    config.signal = -1;
+    config.stall_ms = STALL_MS;
+    config.log = hold_up;
+    if (tri_init(&config) != 0 || tri_thread_attach() != 0)
+        _exit(3);
+    begin_limit();
+    prctl(PR_SET_NAME, "silent one");
+    pthread_barrier_wait(&both);
+    pthread_barrier_wait(&both);
+    if (pthread_create(&thread, NULL, collect_once, NULL) != 0)
+        _exit(4);
+    while (!tri__load_acquire(&main_has_ended))
+        nap();
+    TRI_BLOCKING
+        pthread_join(thread, NULL);
+    _exit(0);
+    return unused;
+}
+
+static void main_ends_meanwhile(void)
+{
+    pthread_t thread;
+
+    pthread_barrier_init(&both, NULL, 2);
+    if (pthread_create(&thread, NULL, outlast_main, NULL) != 0)
+        _exit(5);
+    pthread_barrier_wait(&both);
+    tri_thread_attach();
+    pthread_barrier_wait(&both);
+    while (!tri__load_acquire(&main_may_end))
+        nap();
+    tri_thread_detach();
+    pthread_exit(NULL);
+}
+
+START_TEST(who_has_left_may_end)
+{
+    struct captured captured = capture_child(main_ends_meanwhile);
+
+    ck_assert_msg(captured_exited(&captured, 0), "status %x: %.1000s", captured.status,
+                  captured.text);
+    ck_assert_msg(strncmp(captured.text, "tricolor: " NAMED, strlen("tricolor: " NAMED)) == 0 &&
+                      strstr(captured.text, "\"test_watchdog\"") == NULL,
+                  "%.1000s", captured.text);
+}
+END_TEST
+
 /* ---- nothing to say ---- */
 
 static void switched_off(void)
@@ -297,6 +425,8 @@ int main(void)
 
     tcase_set_timeout(tcase, LIMIT_SECONDS + 10);
     tcase_add_loop_test(tcase, the_silent_are_named, 0, sizeof silences / sizeof silences[0]);
+    tcase_add_test(tcase, the_silent_have_numbers_at_least);
+    tcase_add_test(tcase, who_has_left_may_end);
     tcase_add_loop_test(tcase, others_are_not, 0, sizeof quiet / sizeof quiet[0]);
     tcase_add_test(tcase, the_log_gets_the_lines);
     suite_add_tcase(suite, tcase);

@@ -7,6 +7,7 @@
  * Threads: one at a time, as handshakes are. */
 #include "mutator/watchdog.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -85,36 +86,70 @@ struct collected {
     unsigned count; /* of all, also of those that had no room */
 };
 
+static uint32_t request_of(const struct tri__mutator *mutator)
+{
+    return tri__load_relaxed(&mutator->writer.cache.front.request);
+}
+
+static bool is_asked(const struct tri__mutator *mutator)
+{
+    return (request_of(mutator) & TRI__REQUEST_ASKED) != 0;
+}
+
 static void collect_silent(struct tri__mutator *mutator, void *argument)
 {
     struct collected *collected = argument;
-    uint32_t request = tri__load_relaxed(&mutator->writer.cache.front.request);
 
-    if ((request & TRI__REQUEST_ASKED) == 0)
+    if (!is_asked(mutator))
         return;
     tri__signal_check_alive(mutator);
     if (collected->count < THREADS_MAX)
-        collected->threads[collected->count] =
-            (struct silent){mutator->tid, request, tri__load_relaxed(&mutator->refused_at),
-                            tri__load_relaxed(&mutator->refused_stack)};
+        collected->threads[collected->count] = (struct silent){
+            mutator->tid, request_of(mutator), tri__load_relaxed(&mutator->refused_at),
+            tri__load_relaxed(&mutator->refused_stack)};
     collected->count++;
 }
 
-/* A file of the thread's in /proc: its beginning, as a string. false: it has ended. */
-static bool read_file(uint32_t tid, const char *name, char *text, size_t room)
+/* Lines take their time: one that was collected may have answered meanwhile, and may have ended.
+ * Who leaves takes the request back first [inv.thread.ended]. */
+struct sought {
+    uint32_t tid;
+    bool found;
+};
+
+static void look_for(struct tri__mutator *mutator, void *argument)
+{
+    struct sought *sought = argument;
+
+    if (mutator->tid == sought->tid && is_asked(mutator))
+        sought->found = true;
+}
+
+static bool is_silent_still(uint32_t tid)
+{
+    struct sought sought = {tid, false};
+
+    tri__registry_each(look_for, &sought);
+    return sought.found;
+}
+
+/* A file of the thread's in /proc: its beginning, as a string; "" if it cannot be read. 0 or
+ * -errno. */
+static int read_file(uint32_t tid, const char *name, char *text, size_t room)
 {
     char path[64];
     long got;
     int file;
 
+    text[0] = '\0';
     snprintf(path, sizeof path, "/proc/self/task/%" PRIu32 "/%s", tid, name);
     file = tri__os_open(path);
     if (file < 0)
-        return false;
+        return file;
     got = tri__os_read(file, text, room - 1);
     tri__os_close(file);
     text[got > 0 ? got : 0] = '\0';
-    return got > 0;
+    return got > 0 ? 0 : got < 0 ? (int)got : -ENOENT;
 }
 
 static const char *field_of(const char *status, const char *key)
@@ -162,15 +197,15 @@ static void say_stack(uintptr_t pointer)
     }
 }
 
-/* "number argument1 ... argument6 sp pc" of one that sleeps in a system call; "-1 sp pc" of one that
- * sleeps elsewhere in the kernel; "running". */
+/* "number argument1 ... argument6 sp pc" of one that sleeps in a system call; "-1 sp pc" of one
+ * that sleeps elsewhere in the kernel; "running". */
 static bool read_syscall(uint32_t tid, long *number, uintptr_t *pointer, uintptr_t *pc)
 {
     char text[256], *end;
     uintptr_t words[9];
     int count = 0;
 
-    if (!read_file(tid, "syscall", text, sizeof text) || text[0] == 'r')
+    if (read_file(tid, "syscall", text, sizeof text) != 0 || text[0] == 'r')
         return false;
     *number = strtol(text, &end, 10);
     while (count < 9 && *end == ' ')
@@ -201,7 +236,8 @@ static void say_place(const struct silent *thread)
     bool sleeps = read_syscall(thread->tid, &number, &pointer, &pc);
 
     if (sleeps) {
-        say("  it sleeps in system call %ld; what lies in code of its stack, callers and leftovers:",
+        say("  it sleeps in system call %ld; what lies in code of its stack, callers and "
+            "leftovers:",
             number);
         say_where("at ", pc);
         say_stack(pointer);
@@ -240,7 +276,8 @@ static void say_reason(const struct silent *thread, const char *status)
     const char *trouble = tri__signal_trouble();
 
     if (trouble != NULL)
-        say("  it cannot be asked by a signal: %s; it has to come to a safepoint (tri_safepoint), or "
+        say("  it cannot be asked by a signal: %s; it has to come to a safepoint (tri_safepoint), "
+            "or "
             "to sleep in TRI_BLOCKING",
             trouble);
     else
@@ -269,22 +306,47 @@ static const char *name_of(enum tri__request what)
     return "?";
 }
 
+/* Who is named by its number alone, if no more can be had. */
+static void say_silent(const struct silent *thread, const char *status, enum tri__request what,
+                       uint64_t waited)
+{
+    char comm[32], name[40] = "", state[16] = "";
+
+    if (read_file(thread->tid, "comm", comm, sizeof comm) == 0)
+        snprintf(name, sizeof name, "\"%.*s\" ", (int)strcspn(comm, "\n"), comm);
+    if (*status != '\0')
+        snprintf(state, sizeof state, ", state %.1s", field_of(status, "State:\t"));
+    say("thread %s(tid %" PRIu32 "%s) has not answered %s for %" PRIu64 ".%03" PRIu64
+        " s; the cycle waits for it, other threads do not",
+        name, thread->tid, state, name_of(what), waited / (1000 * NS_PER_MS),
+        waited / NS_PER_MS % 1000);
+}
+
+static void say_unknown(const struct silent *thread, int error)
+{
+    if (error == -EMFILE || error == -ENFILE)
+        say("  what it does is not known: no file descriptor is free to read /proc with");
+    else
+        say("  what it does is not known: /proc cannot be read (error %d)", -error);
+    say_refused(thread, false);
+}
+
+/* One whose number is gone is looked for by the next report. */
 static void report(const struct silent *thread, enum tri__request what, uint64_t waited)
 {
-    char name[32], status[2048];
+    char status[2048];
+    int error = read_file(thread->tid, "status", status, sizeof status);
 
-    if (!read_file(thread->tid, "comm", name, sizeof name) ||
-        !read_file(thread->tid, "status", status, sizeof status))
+    if (!is_silent_still(thread->tid)) /* after its state was read */
         return;
-    name[strcspn(name, "\n")] = '\0';
     if (*field_of(status, "State:\t") == 'Z') /* the main thread, as long as there are others */
         tri__signal_thread_ended(thread->tid);
-    say("thread \"%s\" (tid %" PRIu32 ", state %.1s) has not answered %s for %" PRIu64 ".%03" PRIu64
-        " s; the cycle waits for it, other threads do not",
-        name, thread->tid, field_of(status, "State:\t"), name_of(what),
-        waited / (1000 * NS_PER_MS), waited / NS_PER_MS % 1000);
+    say_silent(thread, status, what, waited);
     say_reason(thread, status);
-    say_place(thread);
+    if (error == 0)
+        say_place(thread);
+    else
+        say_unknown(thread, error);
 }
 
 uint64_t tri__watchdog_report(enum tri__request what, uint64_t start, uint64_t now)
