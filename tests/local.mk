@@ -203,6 +203,7 @@ EXTRA_DIST += %D%/kvserver.session
 EXTRA_DIST += %D%/leaks.c
 EXTRA_DIST += %D%/laid_out.h
 EXTRA_DIST += %D%/layouts.h
+EXTRA_DIST += %D%/modules/held.c
 EXTRA_DIST += %D%/modules/host.c
 EXTRA_DIST += %D%/modules/item.h
 EXTRA_DIST += %D%/modules/locking.c

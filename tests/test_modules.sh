@@ -41,6 +41,7 @@ module types types.c
 module copy types.c
 module waiting waiting.c
 module locking locking.c
+module held held.c
 module slow slow.c
 module early early.c
 module user user.c "$work/types.so" "-Wl,-rpath,$work"

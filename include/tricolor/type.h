@@ -52,8 +52,11 @@ TRI_BEGIN_DECLS
  * call), and whatever its flags do not ask for. A descriptor never changes and lives as long as
  * the heap, but for those of type_build.h. The collector sees to that where it is part of a shared
  * object: one of whose types there has been an object, a value of an arena or a root stays loaded
- * until the process ends, whatever dlclose() is told (docs/threads.md). Its size and the order of
- * its fields belong to the library's ABI. */
+ * until the process ends, whatever dlclose() is told (docs/threads.md). So the first object of such
+ * a type asks the loader: it waits while another thread is in dlopen() or dlclose(), and what
+ * dlerror() had to say is lost. Who may hold a lock that a constructor of a shared object wants
+ * makes one object of the type before, best in a constructor of the type's own shared object. Its
+ * size and the order of its fields belong to the library's ABI. */
 typedef struct tri_type {
     /* Bytes of one element, of the fixed part if FLEX; a multiple of the word unless leaf. */
     size_t size;

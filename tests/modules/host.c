@@ -384,6 +384,28 @@ static void blocks_with_locks(void)
     load_beside(thread);
 }
 
+static void *make_with_lock(void *module)
+{
+    CHECK(tri_thread_attach() == 0);
+    pthread_mutex_lock(&registered);
+    __atomic_store_n(&stage, 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&stage, __ATOMIC_ACQUIRE) != 2)
+        usleep(1000);
+    CHECK(((const struct module *)module)->make(1) != NULL);
+    pthread_mutex_unlock(&registered);
+    return NULL;
+}
+
+/* Where a type was held before, no object of it waits for the loader. */
+static void objects_with_locks(void)
+{
+    struct opened held = open_module("./held.so", RTLD_LOCAL);
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, make_with_lock, (void *)(uintptr_t)held.module) == 0);
+    load_beside(thread);
+}
+
 /* ---- the end of the process ---- */
 
 static struct opened open_at_exit; /* while it lasts; handle NULL: none */
@@ -535,6 +557,7 @@ static const struct {
     {"types_churn", types_churn},
     {"constructors_wait", constructors_wait},
     {"blocks_with_locks", blocks_with_locks},
+    {"objects_with_locks", objects_with_locks},
     {"closed_at_exit", closed_at_exit},
     {"closed_beside_exit", closed_beside_exit},
     {"children_exit", children_exit},
