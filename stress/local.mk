@@ -123,7 +123,9 @@ check_LTLIBRARIES = %D%/module_roots.la %D%/module_types.la
 stress_module_roots_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 stress_module_roots_la_LIBADD = libtricolor.la
 stress_module_roots_la_SOURCES = tests/modules/module.h tests/modules/roots.c
-stress_module_types_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+# AddressSanitizer has each refer to a name for its `module`: the other one's, if that is open with
+# RTLD_GLOBAL, which then stays loaded as long as this one.
+stress_module_types_la_LDFLAGS = -module -avoid-version -rpath /nowhere -Wl,-Bsymbolic
 stress_module_types_la_LIBADD = libtricolor.la
 stress_module_types_la_SOURCES = tests/modules/item.h tests/modules/module.h tests/modules/types.c
 

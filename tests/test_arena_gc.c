@@ -222,10 +222,18 @@ static __attribute__((noinline)) void *interior_of_freed_arena(void)
 
 TRI_ROOT static void *root;
 
-/* In a frame of its own, so that no other word is left. */
-static __attribute__((noinline)) void leave_pointer(void **place)
+static __attribute__((noinline)) void store_interior(void **place)
 {
     tri_store(place, interior_of_freed_arena());
+}
+
+/* In a frame so deep that collect() overwrites all of it, so that no other word is left. */
+static __attribute__((noinline)) void leave_pointer(void **place)
+{
+    volatile char room[1024];
+
+    store_interior(place);
+    __asm__ volatile("" : : "r"(room) : "memory");
 }
 
 START_TEST(a_pointer_keeps_the_quarantine)
