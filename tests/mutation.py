@@ -256,7 +256,8 @@ class KindsBuilder:
 
     def environment(self, kind, words):
         environment = {'TRICOLOR_VERIFY': MODES[word] for word in words if word in MODES}
-        environment['CK_TIMEOUT_MULTIPLIER'] = '1' if kind in ('plain', 'debug') else '10'
+        slow = '1' if kind in ('plain', 'debug') else '10'
+        environment['CK_TIMEOUT_MULTIPLIER'] = os.environ.get('CK_TIMEOUT_MULTIPLIER', slow)
         environment['ASAN_OPTIONS'] = 'allocator_may_return_null=1'
         environment['TSAN_OPTIONS'] = ('allocator_may_return_null=1:atexit_sleep_ms=0:suppressions=' +
                                        os.path.join(SOURCE, 'tests', 'tsan.supp'))
