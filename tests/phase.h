@@ -86,4 +86,18 @@ static inline const struct shaded *take_shaded(void)
     return &shaded;
 }
 
+static inline bool is_among(const struct shaded *shaded, const void *p)
+{
+    for (size_t i = 0; i < shaded->count; i++)
+        if (shaded->entries[i] == (uintptr_t)p)
+            return true;
+    return false;
+}
+
+/* Since the last time. */
+static inline bool is_shaded(const void *p)
+{
+    return is_among(take_shaded(), p);
+}
+
 #endif

@@ -302,20 +302,6 @@ END_TEST
 
 /* ---- roots that change during a mark ---- */
 
-static bool is_among(const struct shaded *shaded, const void *p)
-{
-    for (size_t i = 0; i < shaded->count; i++)
-        if (shaded->entries[i] == (uintptr_t)p)
-            return true;
-    return false;
-}
-
-/* Since the last time. */
-static bool is_shaded(const void *p)
-{
-    return is_among(take_shaded(), p);
-}
-
 /* Markers have been there already, or come too late: what a range holds when it becomes a root or
  * ceases to be one is shaded. */
 START_TEST(ranges_that_change_during_a_mark)

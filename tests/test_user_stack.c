@@ -156,12 +156,7 @@ END_TEST
 
 static bool was_shaded(struct hidden object)
 {
-    const struct shaded *shaded = take_shaded();
-
-    for (size_t i = 0; i < shaded->count; i++)
-        if (shaded->entries[i] == (uintptr_t)reveal(object))
-            return true;
-    return false;
+    return is_shaded(reveal(object));
 }
 
 /* [inv.stack.left]: the collector has not seen the stack; it will not look at this thread again. */
