@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Roots outside of stacks: TRI_ROOT variables, registered ranges, handles. Objects must live as
- * long as one of these holds them, and die after. */
+ * long as one of these holds them, and die after. While a mark runs: tests/test_roots_in_mark.c. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -9,28 +9,12 @@
 
 #include "capture.h"
 #include "collected.h"
-#include "phase.h"
 #include "random.h"
+#include "rooted.h"
 #include "suite.h"
-
-#include "base/os.h"
+#include "threads.h"
 
 #define MANY 4000
-
-typedef struct node {
-    struct node *next;
-    uintptr_t key;
-} node;
-TRI_TYPE(node, next);
-
-/* Pointers at words 0 and 3 of 5. */
-typedef struct slot {
-    node *first;
-    uintptr_t keys[2];
-    node *last;
-    uintptr_t more;
-} slot;
-TRI_TYPE(slot, first, last);
 
 TRI_ROOT static node *variable;
 TRI_ROOT static node *array[MANY];
@@ -43,14 +27,6 @@ static uint64_t test_seed;
 static struct random rng;
 static struct hidden seen[MANY];
 static slot slots[MANY];
-
-static node *node_new(uintptr_t key)
-{
-    node *fresh = tri_new(node);
-    ck_assert_ptr_nonnull(fresh);
-    fresh->key = key;
-    return fresh;
-}
 
 static void check_alive(size_t n)
 {
@@ -300,201 +276,6 @@ START_TEST(ranges_come_and_go)
 }
 END_TEST
 
-/* ---- roots that change during a mark ---- */
-
-/* Markers have been there already, or come too late: what a range holds when it becomes a root or
- * ceases to be one is shaded. */
-START_TEST(ranges_that_change_during_a_mark)
-{
-    node *p, *q;
-    start_quiet();
-    ck_assert_int_eq(tri_root_add(&slots[0], &tri_type_slot, 1), 0);
-    p = node_new(1);
-    q = node_new(2);
-    tri_store(&slots[0].last, p);
-    slots[1].first = q;
-    begin_mark((enum tri__barrier_state)_i);
-    ck_assert_int_eq(tri_root_add(&slots[1], &tri_type_slot, 1), 0);
-    ck_assert(is_shaded(q));
-    ck_assert_int_eq(tri_root_remove(&slots[0]), 0);
-    ck_assert(is_shaded(p));
-}
-END_TEST
-
-/* The TRI_ROOT variables of a library that is closed. They are not the program's: those stay. */
-static void **module_words;
-
-static void map_module(void)
-{
-    module_words = tri__os_map(4 * sizeof *module_words);
-    ck_assert_ptr_nonnull(module_words);
-}
-
-static node *open_module(void)
-{
-    node *p = node_new(1);
-    map_module();
-    tri__module_add(module_words, module_words + 4);
-    tri_store(&module_words[2], (void *)p);
-    return p;
-}
-
-START_TEST(a_module_goes_during_a_mark)
-{
-    node *p;
-    start_quiet();
-    p = open_module();
-    begin_mark((enum tri__barrier_state)_i);
-    tri__module_remove(module_words);
-    ck_assert(is_shaded(p));
-    tri__module_remove(module_words); /* another file of the module */
-    ck_assert(!is_shaded(p));
-}
-END_TEST
-
-/* The calling thread is asleep. */
-static void begin_mark_beside(enum tri__barrier_state barrier)
-{
-    struct tri__handshake_report report;
-
-    tri__handshake(TRI__REQUEST_ARM, &report);
-    if (barrier != TRI__BARRIER_SCANNED)
-        return;
-    tri__handshake_settle(&report);
-    tri__handshake(TRI__REQUEST_SCAN, &report);
-}
-
-/* The thread has gone to sleep before the mark began: its barrier is not on yet. */
-START_TEST(ranges_change_inside_blocking)
-{
-    const struct shaded *shaded;
-    node *p, *q;
-    start_quiet();
-    ck_assert_int_eq(tri_root_add(&slots[0], &tri_type_slot, 1), 0);
-    p = node_new(1);
-    q = node_new(2);
-    tri_store(&slots[0].last, p);
-    slots[1].first = q;
-    tri__buffers_open();
-    TRI_BLOCKING {
-        begin_mark_beside((enum tri__barrier_state)_i);
-        ck_assert_int_eq(tri_root_add(&slots[1], &tri_type_slot, 1), 0);
-        ck_assert_int_eq(tri_root_remove(&slots[0]), 0);
-        ck_assert_uint_eq(tri__mutator_self()->state, TRI__BLOCKED);
-    }
-    shaded = take_shaded();
-    ck_assert(is_among(shaded, q));
-    ck_assert(is_among(shaded, p));
-    ck_assert_int_eq(tri__self->barrier, _i);
-}
-END_TEST
-
-static void *be_a_guest(void *start)
-{
-    TRI_BLOCKING {
-        ck_assert_int_eq(tri_root_add(&slots[0], &tri_type_slot, 1), 0);
-        ck_assert_ptr_null(tri__mutator_self());
-        ck_assert_int_eq(tri_root_remove(&slots[0]), 0);
-        tri__module_remove(start);
-        tri_stack_unregister(tri_stack_register(slots, sizeof slots));
-        ck_assert_ptr_null(tri__mutator_self());
-    }
-    return NULL;
-}
-
-/* Blocks begin and end as if there were no heap. */
-START_TEST(guests_leave)
-{
-    pthread_t thread;
-    node *p;
-    start_quiet();
-    p = open_module();
-    begin_mark(TRI__BARRIER_SCANNED);
-    ck_assert_int_eq(pthread_create(&thread, NULL, be_a_guest, module_words), 0);
-    TRI_BLOCKING
-        ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    ck_assert(is_shaded(p));
-}
-END_TEST
-
-START_TEST(a_module_goes_inside_blocking)
-{
-    node *p;
-    start_quiet();
-    p = open_module();
-    tri__buffers_open();
-    TRI_BLOCKING {
-        TRI_BLOCKING {
-            begin_mark_beside((enum tri__barrier_state)_i);
-            tri__module_remove(module_words);
-            ck_assert_uint_eq(tri__mutator_self()->state, TRI__BLOCKED);
-        }
-    }
-    ck_assert(is_shaded(p));
-    ck_assert_int_eq(tri__self->barrier, _i);
-}
-END_TEST
-
-static void *remove_module(void *start)
-{
-    tri__module_remove(start);
-    return NULL;
-}
-
-START_TEST(a_thread_without_a_barrier_closes_a_module)
-{
-    pthread_t thread;
-    node *p;
-    start_quiet();
-    p = open_module();
-    begin_mark((enum tri__barrier_state)_i);
-    ck_assert_int_eq(pthread_create(&thread, NULL, remove_module, module_words), 0);
-    TRI_BLOCKING
-        ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    ck_assert(is_shaded(p));
-}
-END_TEST
-
-/* Libraries are loaded before tri_init(), and unloaded after tri_shutdown(), too. */
-START_TEST(modules_come_and_go_without_a_heap)
-{
-    map_module();
-    tri__module_add(module_words, module_words + 4);
-    tri__module_remove(module_words);
-    start_quiet();
-    tri__module_add(module_words, module_words + 4);
-    tri_shutdown();
-    tri__module_remove(module_words);
-    ck_assert_ptr_null(tri__mutator_self());
-}
-END_TEST
-
-START_TEST(handles_that_change_during_a_mark)
-{
-    tri_handle *old, *fresh;
-    node *p, *q, *r;
-    start_quiet();
-    p = node_new(1);
-    q = node_new(2);
-    r = node_new(3);
-    old = tri_handle_new(p);
-    begin_mark((enum tri__barrier_state)_i);
-    fresh = tri_handle_new(q);
-    ck_assert(is_shaded(q));
-    tri_handle_set(fresh, r);
-    {
-        const struct shaded *shaded = take_shaded();
-        ck_assert_uint_eq(shaded->count, 2);
-        ck_assert_uint_eq(shaded->entries[0], (uintptr_t)q);
-        ck_assert_uint_eq(shaded->entries[1], (uintptr_t)r);
-    }
-    ck_assert_ptr_eq(tri_handle_get(old), p);
-    tri_handle_free(old);
-    ck_assert(is_shaded(p));
-    tri_handle_free(fresh);
-}
-END_TEST
-
 /* ---- handles ---- */
 
 static tri_handle *handles[MANY];
@@ -630,15 +411,11 @@ START_TEST(roots_of_many_threads)
     start_quiet();
     shared = tri_handle_new(node_new(0));
     for (uintptr_t i = 0; i < THREADS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, handle_main, (void *)i), 0);
+        start_thread(&threads[i], handle_main, (void *)i);
     for (int i = 0; i < 20; i++)
         tri_collect();
-    for (int i = 0; i < THREADS; i++) {
-        void *error;
-        TRI_BLOCKING
-            ck_assert_int_eq(pthread_join(threads[i], &error), 0);
-        ck_assert_msg(error == NULL, "%s", (char *)error);
-    }
+    for (int i = 0; i < THREADS; i++)
+        join_without_error(threads[i]);
     tri_shutdown();
 }
 END_TEST
@@ -668,11 +445,10 @@ START_TEST(ranges_are_unmapped_beside_cycles)
 {
     pthread_t thread;
     start_quiet();
-    ck_assert_int_eq(pthread_create(&thread, NULL, unmapper_main, NULL), 0);
+    start_thread(&thread, unmapper_main, NULL);
     while (__atomic_load_n(&done, __ATOMIC_RELAXED) == 0)
         tri_collect();
-    TRI_BLOCKING
-        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    join(thread);
     tri_shutdown();
 }
 END_TEST
@@ -681,8 +457,7 @@ int main(int argc, char **argv)
 {
     Suite *suite = suite_create("roots");
     TCase *variables = tcase_create("variables"), *ranges = tcase_create("ranges");
-    TCase *mark = tcase_create("mark"), *handle = tcase_create("handles");
-    TCase *threads = tcase_create("threads");
+    TCase *handle = tcase_create("handles"), *threads = tcase_create("threads");
     test_seed = random_start(argc, argv);
 
     tcase_add_test(variables, variables_keep_objects);
@@ -699,17 +474,6 @@ int main(int argc, char **argv)
     tcase_add_test(ranges, ranges_come_and_go);
     tcase_set_timeout(ranges, 30);
     suite_add_tcase(suite, ranges);
-
-    tcase_add_loop_test(mark, ranges_that_change_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
-    tcase_add_loop_test(mark, a_module_goes_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
-    tcase_add_loop_test(mark, a_module_goes_inside_blocking, 1, TRI__BARRIER_SCANNED + 1);
-    tcase_add_loop_test(mark, ranges_change_inside_blocking, 1, TRI__BARRIER_SCANNED + 1);
-    tcase_add_test(mark, guests_leave);
-    tcase_add_loop_test(mark, a_thread_without_a_barrier_closes_a_module, 1,
-                        TRI__BARRIER_SCANNED + 1);
-    tcase_add_test(mark, modules_come_and_go_without_a_heap);
-    tcase_add_loop_test(mark, handles_that_change_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
-    suite_add_tcase(suite, mark);
 
     tcase_add_test(handle, handles_keep_objects);
     tcase_add_test(handle, handles_are_set);
