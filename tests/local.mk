@@ -74,6 +74,7 @@ unit_tests += %D%/test_span
 unit_tests += %D%/test_starvation
 unit_tests += %D%/test_type
 unit_tests += %D%/test_type_build
+unit_tests += %D%/test_type_end
 unit_tests += %D%/test_type_macros
 unit_tests += %D%/test_type_retire
 unit_tests += %D%/test_typed
@@ -243,6 +244,7 @@ EXTRA_DIST += %D%/spinner.h
 EXTRA_DIST += %D%/suite.h
 EXTRA_DIST += %D%/threads.h
 EXTRA_DIST += %D%/tsan.supp
+EXTRA_DIST += %D%/type_fields.h
 EXTRA_DIST += %D%/type_shapes.h
 EXTRA_DIST += %D%/warnings.c
 
