@@ -17,6 +17,7 @@ long_unit_tests += %D%/test_fork
 long_unit_tests += %D%/test_alternate_stacks
 long_unit_tests += %D%/test_watchdog
 long_unit_tests += %D%/test_life
+long_unit_tests += %D%/test_thread_end
 
 unit_tests =
 unit_tests += %D%/test_alloc
@@ -233,6 +234,7 @@ EXTRA_DIST += %D%/coroutine.h
 EXTRA_DIST += %D%/forked.h
 EXTRA_DIST += %D%/full_heap.h
 EXTRA_DIST += %D%/limited.h
+EXTRA_DIST += %D%/lives.h
 EXTRA_DIST += %D%/phase.h
 EXTRA_DIST += %D%/program_layouts.h
 EXTRA_DIST += %D%/random.h
