@@ -84,6 +84,7 @@ unit_tests += %D%/test_verdict
 unit_tests += %D%/test_verify
 unit_tests += %D%/test_verify_blocking
 unit_tests += %D%/test_verify_clobber
+unit_tests += %D%/test_verify_clobber_silence
 unit_tests += %D%/test_verify_silence
 unit_tests += %D%/test_window
 
@@ -248,6 +249,7 @@ EXTRA_DIST += %D%/threads.h
 EXTRA_DIST += %D%/tsan.supp
 EXTRA_DIST += %D%/type_fields.h
 EXTRA_DIST += %D%/type_shapes.h
+EXTRA_DIST += %D%/verified.h
 EXTRA_DIST += %D%/warnings.c
 
 # Programs that must not compile.

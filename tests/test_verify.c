@@ -4,24 +4,17 @@
  *
  * What a wrong program does at a bad moment is done here by the coordinator itself, right before
  * the verdict: so it happens in each run. See: [inv.verify.barrier], docs/verify.md. */
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture.h"
 #include "collected.h"
 #include "random.h"
 #include "suite.h"
+#include "verified.h"
 
 #include "base/atomic.h"
 #include "collector/cycle.h"
-
-typedef struct link {
-    uintptr_t number;
-    struct link *next;
-} link_t;
-TRI_TYPE(link_t, next);
 
 typedef struct wide {
     uintptr_t numbers[100];
@@ -40,17 +33,6 @@ TRI_ROOT static owner *root;
 TRI_ROOT static link_t *second_root;
 
 static uint64_t seed;
-
-static void start_verified(const char *modes)
-{
-    tri_config config = TRI_CONFIG_INIT;
-
-    config.gc_percent = -1;
-    config.stall_ms = UINT_MAX; /* the watchdog's lines would be taken for reports */
-    config.verify = modes;
-    if (tri_init(&config) != 0)
-        abort();
-}
 
 /* ---- wrong stores ---- */
 
@@ -184,8 +166,7 @@ START_TEST(after_a_warning_nothing_is_lost)
 
     wrong = &wrongs[0];
     captured = capture_child(go_on);
-    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
-                  captured.text);
+    ck_assert_msg(captured_exited(&captured, 0), "%s", captured.text);
     at = strstr(captured.text, "a barrier is missing");
     ck_assert_ptr_nonnull(at);
     ck_assert_ptr_null(strstr(at + 1, "a barrier is missing")); /* once */
@@ -232,8 +213,7 @@ START_TEST(forgotten_members_are_named)
         strstr(captured.text, "the word at offset 8 of \"pair\" is declared as no "
                               "pointer, and holds the address of an object in 100 ");
 
-    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
-                  captured.text);
+    ck_assert_msg(captured_exited(&captured, 0), "%s", captured.text);
     ck_assert_msg(first != NULL, "%s", captured.text);
     ck_assert_ptr_null(strstr(first + 30, "of \"pair\" is declared")); /* once */
     ck_assert_msg(strstr(captured.text, "the word at offset 648 of \"tall\"") != NULL, "%s",
@@ -308,11 +288,7 @@ static void run_correct(void)
 
 START_TEST(correct_programs_pass_in_silence)
 {
-    struct captured captured = capture_child(run_correct);
-
-    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
-                  captured.text);
-    ck_assert_str_eq(captured.text, "");
+    expect_silence(run_correct);
 }
 END_TEST
 

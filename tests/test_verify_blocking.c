@@ -2,44 +2,26 @@
 /* TRICOLOR_VERIFY=blocking: uses of the heap inside TRI_BLOCKING and stores into freed arenas are
  * named; and nothing else changes. Signal handlers: tests/test_verify_pages.sh, with the shared
  * library. See: [inv.verify.watched], docs/verify-blocking.md. */
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "capture.h"
 #include "collected.h"
 #include "sanitized.h"
 #include "suite.h"
+#include "verified.h"
 
 #include "base/atomic.h"
 #include "collector/cycle.h"
 #include "mutator/mutator.h"
-
-typedef struct link {
-    uintptr_t number;
-    struct link *next;
-} link_t;
-TRI_TYPE(link_t, next);
 
 TRI_ROOT static link_t *root;
 
 static tri_handle *handle;
 static tri_arena *arena;
 static link_t *in_arena;
-
-static void start_verified(const char *modes)
-{
-    tri_config config = TRI_CONFIG_INIT;
-
-    config.gc_percent = -1;
-    config.stall_ms = UINT_MAX; /* the watchdog's lines would be taken for reports */
-    config.verify = modes;
-    if (tri_init(&config) != 0)
-        abort();
-}
 
 /* ---- inside TRI_BLOCKING ---- */
 
@@ -325,8 +307,7 @@ START_TEST(inline_paths_find_nothing_while_uses_are_watched)
 {
     struct captured captured = capture_child(run_watched);
 
-    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
-                  captured.text);
+    ck_assert_msg(captured_exited(&captured, 0), "%s", captured.text);
 }
 END_TEST
 
@@ -366,11 +347,7 @@ static void sleep_correctly(void)
 
 START_TEST(correct_programs_pass_in_silence)
 {
-    struct captured captured = capture_child(sleep_correctly);
-
-    ck_assert_msg(WIFEXITED(captured.status) && WEXITSTATUS(captured.status) == 0, "%s",
-                  captured.text);
-    ck_assert_str_eq(captured.text, "");
+    expect_silence(sleep_correctly);
 }
 END_TEST
 
