@@ -10,8 +10,10 @@
 
 #include <tricolor.h>
 
+#include "heap/watch.h"
 #include "mutator/attach.h"
 #include "mutator/registry.h"
+#include "mutator/stack.h"
 #include "run_suite.h"
 #include "sanitized.h"
 
@@ -31,8 +33,9 @@ static inline bool may_start_threads(void)
 static inline bool heap_can_be_checked(void)
 {
     return !heap_is_left_wrong && may_start_threads() && tri__mutators_are_open() &&
-           tri__self->barrier == TRI__BARRIER_IDLE && tri__registry_size() == 1 &&
-           tri__mutator_self()->blocking_depth == 0;
+           tri__self->barrier == tri__barrier_at_rest() && tri__registry_size() == 1 &&
+           tri__mutator_self()->blocking_depth == 0 &&
+           tri__stack_is_own(tri__mutator_self());
 }
 
 /* At the exit of the process that Check has made for a test; that of the program itself, and a

@@ -218,6 +218,26 @@ START_TEST(errno_is_what_it_was)
 }
 END_TEST
 
+/* ---- no handler ---- */
+
+static void (*const no_handlers[])(int number) = {SIG_IGN, SIG_DFL};
+
+/* What is ignored may have any flags. */
+START_TEST(what_was_ignored_is_ignored)
+{
+    struct sigaction action = {.sa_flags = SA_SIGINFO};
+
+    action.sa_handler = no_handlers[_i];
+    ck_assert_int_eq(sigaction(SIGURG, &action, NULL), 0);
+    start_quiet();
+    kill(getpid(), SIGURG);
+    tri_shutdown();
+    start_quiet();
+    kill(getpid(), SIGURG);
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- initialized again ---- */
 
 static struct sigaction ours;
@@ -270,6 +290,7 @@ int main(void)
 #endif
     tcase_add_test(tcase, a_blocked_thread_does_not_answer);
     tcase_add_test(tcase, errno_is_what_it_was);
+    tcase_add_loop_test(tcase, what_was_ignored_is_ignored, 0, 2);
     tcase_add_test(tcase, a_handler_that_calls_ours_is_not_called_by_it);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -480,15 +480,9 @@ static void switch_in_a_block(void)
         tri_stack_switch(stack);
 }
 
-static ucontext_t before_block;
+static ucontext_t before;
 
-static void sleep_there(void)
-{
-    TRI_BLOCKING
-        usleep(1);
-}
-
-static void block_on_a_stack_nobody_knows(void)
+static void on_a_stack_nobody_knows(void (*act)(void))
 {
     static char memory[64 << 10];
     ucontext_t context;
@@ -497,9 +491,40 @@ static void block_on_a_stack_nobody_knows(void)
     getcontext(&context);
     context.uc_stack.ss_sp = memory;
     context.uc_stack.ss_size = sizeof memory;
-    context.uc_link = &before_block;
-    makecontext(&context, sleep_there, 0);
-    swapcontext(&before_block, &context);
+    context.uc_link = &before;
+    makecontext(&context, act, 0);
+    swapcontext(&before, &context);
+}
+
+static void sleep_a_little(void)
+{
+    TRI_BLOCKING
+        usleep(1);
+}
+
+static void sleep_there(void)
+{
+    on_a_stack_nobody_knows(sleep_a_little);
+}
+
+static void collect_there(void)
+{
+    on_a_stack_nobody_knows(tri_collect);
+}
+
+static void check_the_heap(void)
+{
+    tri_heap_check();
+}
+
+static void check_there(void)
+{
+    on_a_stack_nobody_knows(check_the_heap);
+}
+
+static void shut_down_there(void)
+{
+    on_a_stack_nobody_knows(tri_shutdown);
 }
 
 static const struct {
@@ -511,7 +536,10 @@ static const struct {
     {switch_to_an_array, "between two stacks that overlap"},
     {end_on_a_coroutine, "go back to its own first"},
     {switch_in_a_block, "tri_stack_switch() inside TRI_BLOCKING"},
-    {block_on_a_stack_nobody_knows, "entered TRI_BLOCKING on a stack that is not its own"},
+    {sleep_there, "entered TRI_BLOCKING on a stack that is not its own"},
+    {collect_there, "waited for a cycle on a stack that is not its own"},
+    {check_there, "waited for the collector on a stack that is not its own"},
+    {shut_down_there, "waited for the collector to stop on a stack that is not its own"},
 };
 
 START_TEST(broken_rules_are_fatal)
@@ -521,6 +549,48 @@ START_TEST(broken_rules_are_fatal)
     ck_assert_msg(captured_aborted(&captured), "rule %d", _i);
     ck_assert_msg(strstr(captured.text, rules[_i].message) != NULL, "rule %d: %s", _i,
                   captured.text);
+}
+END_TEST
+
+/* ---- exit ---- */
+
+static void exit_with_7(void)
+{
+    exit(7);
+}
+
+/* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): what is interrupted here holds no lock */
+static void exit_in_handler(int number)
+{
+    (void)number;
+    exit_with_7();
+}
+
+static void exit_on_alternate_stack(void)
+{
+    static char memory[64 << 10];
+    const stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};
+    struct sigaction action = {.sa_handler = exit_in_handler, .sa_flags = SA_ONSTACK};
+
+    start_quiet();
+    sigaltstack(&stack, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    raise(SIGUSR1);
+}
+
+static void exit_in_coroutine(void)
+{
+    on_a_stack_nobody_knows(exit_with_7);
+}
+
+static void (*const exits[])(void) = {exit_on_alternate_stack, exit_in_coroutine};
+
+/* It waits for nobody but the loader. */
+START_TEST(processes_end_on_stacks_nobody_knows)
+{
+    struct captured captured = capture_child(exits[_i]);
+
+    ck_assert_msg(captured_exited(&captured, 7), "%d: %x: %s", _i, captured.status, captured.text);
 }
 END_TEST
 
@@ -545,6 +615,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(many, 60);
     tcase_add_test(many, coroutines_wander_between_threads);
     tcase_add_loop_test(rule, broken_rules_are_fatal, 0, sizeof rules / sizeof rules[0]);
+    tcase_add_loop_test(rule, processes_end_on_stacks_nobody_knows, 0, sizeof exits / sizeof exits[0]);
     suite_add_tcase(suite, one);
     suite_add_tcase(suite, many);
     suite_add_tcase(suite, rule);

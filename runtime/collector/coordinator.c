@@ -15,6 +15,7 @@
 #include "collector/courier.h"
 #include "collector/marker.h"
 #include "mutator/attach.h"
+#include "mutator/stack.h"
 
 static pthread_mutex_t cycle_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER, finished = PTHREAD_COND_INITIALIZER;
@@ -248,6 +249,7 @@ int tri__collector_start(unsigned markers, tri__cycle_observer *observer)
 
 void tri__collector_stop(void)
 {
+    tri__stack_must_be_own("waited for the collector to stop");
     pthread_mutex_lock(&cycle_lock);
     stopping = true;
     pthread_cond_signal(&wanted);
@@ -326,6 +328,7 @@ void tri__cycle_run(struct tri__mutator *self)
     int cancel_state;
     bool done = true;
 
+    tri__stack_must_be_own("waited for a cycle");
     tri__heap_take_over();
     /* A cancelled waiter would keep cycle_lock. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
@@ -358,6 +361,7 @@ int tri__cycle_between(tri__errand *run, void *argument)
     struct errand mine = {.run = run, .argument = argument};
     int result = 0, cancel_state;
 
+    tri__stack_must_be_own("waited for the collector");
     tri__heap_take_over();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     TRI_BLOCKING {

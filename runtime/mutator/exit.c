@@ -12,6 +12,7 @@
 #include <tricolor/thread.h>
 
 #include "base/atomic.h"
+#include "base/entry.h"
 #include "base/module.h"
 #include "mutator/roots.h"
 #include "mutator/windows.h"
@@ -27,9 +28,13 @@ static void keep_all(const void *(*next)(const void *address))
 }
 
 /* The loader's lock may be had by somebody who waits for a cycle. In a child of fork() the loader may
- * be what another thread of the parent's has left it in the middle of: it is not asked for anything. */
+ * be what another thread of the parent's has left it in the middle of: it is not asked for anything.
+ * exit() may be called on a stack that nobody knows: the block is the library's own
+ * [inv.stack.foreign]. */
 static void note_exit(void)
 {
+    TRI__IN_RUNTIME;
+
     if (!inherited) {
         tri__store_seqcst(&keeping, true);
         TRI_BLOCKING {

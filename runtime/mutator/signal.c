@@ -209,13 +209,21 @@ static bool is_ours(const siginfo_t *info)
     return info->si_code == SI_TKILL && info->si_pid == tri__os_pid();
 }
 
+/* Whatever its flags: SA_SIGINFO may go with SIG_IGN. */
+static bool is_function(const struct sigaction *action)
+{
+    return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
 static void pass_on(int number, siginfo_t *info, void *context)
 {
     const struct sigaction *theirs = &before[number];
 
+    if (!is_function(theirs))
+        return;
     if ((theirs->sa_flags & SA_SIGINFO) != 0)
         theirs->sa_sigaction(number, info, context);
-    else if (theirs->sa_handler != SIG_DFL && theirs->sa_handler != SIG_IGN)
+    else
         theirs->sa_handler(number);
 }
 
@@ -272,8 +280,7 @@ static bool is_handle(const struct sigaction *action)
  * must not call it in turn. */
 static bool may_call_ours(const struct sigaction *action, int number)
 {
-    return installed[number] && ((action->sa_flags & SA_SIGINFO) != 0 ||
-                                 (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN));
+    return installed[number] && is_function(action);
 }
 
 /* Never uninstalled: a signal may be on its way when the library is shut down. */

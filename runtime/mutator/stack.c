@@ -146,6 +146,14 @@ _Noreturn void tri__stack_is_foreign(const struct tri__mutator *self, const char
                (void *)self->stack_high);
 }
 
+void tri__stack_must_be_own(const char *what)
+{
+    const struct tri__mutator *self = tri__mutator_self();
+
+    if (self != NULL && !tri__stack_is_own(self))
+        tri__stack_is_foreign(self, what);
+}
+
 void tri__stack_scan_own(struct tri__mutator *self)
 {
     uintptr_t registers[TRI__SAVED_REGISTERS], pointer = tri__stack_pointer();

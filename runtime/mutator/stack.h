@@ -11,6 +11,10 @@
 bool tri__stack_is_own(const struct tri__mutator *self);
 _Noreturn void tri__stack_is_foreign(const struct tri__mutator *self, const char *what);
 
+/* To be called before the thread waits for a cycle, which may wait for the thread: it can do that in
+ * TRI_BLOCKING only, and on a stack that nobody knows there is none [inv.stack.foreign]. */
+void tri__stack_must_be_own(const char *what);
+
 /* Shades what the calling thread's stack and registers hold. */
 void tri__stack_scan_own(struct tri__mutator *self);
 
