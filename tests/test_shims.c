@@ -468,6 +468,50 @@ START_TEST(callbacks_run_without_the_programs_signals)
 }
 END_TEST
 
+/* ---- the end of a thread ---- */
+
+static pthread_key_t late_key;
+static bool known[3]; /* as a reader: before, behind liburcu's destructor, after one more read */
+
+static void read_once(void)
+{
+    tri__rcu_lock();
+    tri__rcu_unlock();
+}
+
+/* liburcu's key is older than ours, and destructors run in that order. */
+static void read_late(void *unused)
+{
+    (void)unused;
+    known[1] = tri__rcu_is_registered();
+    read_once();
+    known[2] = tri__rcu_is_registered();
+}
+
+static void *read_to_the_end(void *unused)
+{
+    read_once();
+    known[0] = tri__rcu_is_registered();
+    pthread_setspecific(late_key, &late_key);
+    return unused;
+}
+
+/* Who reads behind liburcu's destructor is new to it, and must not be so without register_lock
+ * [inv.fork.locks]. */
+START_TEST(who_has_ended_for_liburcu_is_no_reader)
+{
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_key_create(&late_key, read_late), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_to_the_end, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(pthread_key_delete(late_key), 0);
+    ck_assert(known[0]);
+    ck_assert(!known[1]);
+    ck_assert(known[2]);
+}
+END_TEST
+
 /* ---- the suite ---- */
 
 int main(int argc, char **argv)
@@ -487,6 +531,7 @@ int main(int argc, char **argv)
     tcase_add_test(rcu_tests, writes_before_a_grace_period_are_seen_after_it);
     tcase_add_test(rcu_tests, barrier_waits_for_every_callback);
     tcase_add_test(rcu_tests, callbacks_run_without_the_programs_signals);
+    tcase_add_test(rcu_tests, who_has_ended_for_liburcu_is_no_reader);
     Suite *suite = suite_create("shims");
     suite_add_tcase(suite, stack_tests);
     suite_add_tcase(suite, rcu_tests);

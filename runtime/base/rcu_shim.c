@@ -27,6 +27,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <urcu/tls-compat.h>
 #include <urcu/urcu-bp.h>
 
 /* Callbacks are made in bursts, and a grace period interrupts all processors: one for a burst. */
@@ -39,7 +40,9 @@ static struct tri__rcu_head *waiting; /* atomic: calls since the last grace peri
 static uint32_t asleep;               /* atomic: futex word: the thread for callbacks sleeps */
 static uint32_t started;              /* atomic: there is one */
 
-static __thread bool registered; /* the thread has read */
+/* liburcu's: NULL until the thread has read, and again once the destructor of its thread-specific
+ * data has run, behind which other destructors may read. */
+extern DECLARE_URCU_TLS(struct urcu_bp_reader *, urcu_bp_reader);
 
 static char reads_done;
 static char writes_done;
@@ -54,17 +57,16 @@ static inline bool is_outermost_lock(void) { return false; }
 /* Never for the first time under a lock that a fork takes after liburcu's [inv.fork.locks]. */
 void tri__rcu_register(void)
 {
-    if (registered)
+    if (tri__rcu_is_registered())
         return;
     pthread_mutex_lock(&register_lock);
     urcu_bp_register_thread();
     pthread_mutex_unlock(&register_lock);
-    registered = true;
 }
 
 bool tri__rcu_is_registered(void)
 {
-    return registered;
+    return URCU_TLS(urcu_bp_reader) != NULL;
 }
 
 void tri__rcu_lock(void)
