@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "base/os.h"
 #include "collected.h"
 #include "heap/resolve.h"
 #include "phase.h"
@@ -285,6 +286,36 @@ START_TEST(the_first_store_attaches)
 }
 END_TEST
 
+/* ---- what was written before ---- */
+
+static int written; /* not atomic */
+
+static void *giver_main(void *unused)
+{
+    written = 1;
+    first_use();
+    return unused;
+}
+
+/* Each of them releases, in each phase, for who loads the slot with acquire. On x86-64
+ * ThreadSanitizer sees it when one does not. */
+START_TEST(what_was_written_before_is_handed_over)
+{
+    static node *(*const gives[])(void) = {use_store_release, use_exchange, use_compare_exchange};
+    pthread_t thread;
+    start_in(_i % PHASES);
+    first_use = gives[_i / PHASES];
+    shared = holder;
+    ck_assert_int_eq(pthread_create(&thread, NULL, giver_main, NULL), 0);
+    while (__atomic_load_n(&shared->left, __ATOMIC_ACQUIRE) == NULL)
+        tri__os_yield();
+    ck_assert_int_eq(written, 1);
+    TRI_BLOCKING
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- two threads at one slot ---- */
 
 #define TURNS 20000
@@ -355,6 +386,7 @@ int main(void)
     suite_add_tcase(suite, stores);
 
     tcase_add_loop_test(threads, the_first_store_attaches, 0, PHASES * USES);
+    tcase_add_loop_test(threads, what_was_written_before_is_handed_over, 0, 3 * PHASES);
     tcase_add_loop_test(threads, exchanges_are_atomic, 0, PHASES);
     tcase_set_timeout(threads, 20);
     suite_add_tcase(suite, threads);
