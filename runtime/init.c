@@ -151,11 +151,14 @@ static const struct tri__heap_hooks heap_hooks = {
 void tri__safepoint_slow(void)
 {
     TRI__IN_RUNTIME;
-    TRI__USES_HEAP("tri_safepoint");
     struct tri__mutator *self = tri__mutator_self();
 
-    if (self != NULL && self->blocking_depth == 0) /* who sleeps has nothing to answer */
-        safepoint(&self->writer.cache);
+    /* Who sleeps has nothing to answer, and may have been left a request by the handshake that it
+     * slept through: this is no use of the heap then. */
+    if (self == NULL || self->blocking_depth != 0)
+        return;
+    TRI__USES_HEAP("tri_safepoint");
+    safepoint(&self->writer.cache);
 }
 
 /* ---- the program's view ---- */

@@ -323,6 +323,8 @@ static void sleep_correctly(void)
         TRI_BLOCKING
             TRI_BLOCKING
                 usleep(1000);
+        TRI_BLOCKING
+            tri__safepoint_slow(); /* as tri_safepoint() if a handshake has left its request */
         tri_store(&root->next, tri_new(link_t));
         tri_collect();
     }
