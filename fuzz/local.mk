@@ -26,7 +26,8 @@ TESTS += $(fuzz_programs)
 endif
 endif
 
-EXTRA_DIST += %D%/README.md
+docfuzzdir = $(docdir)/fuzz
+dist_docfuzz_DATA = %D%/README.md
 EXTRA_DIST += %D%/corpus
 EXTRA_DIST += %D%/run.sh
 EXTRA_DIST += %D%/uncovered.txt

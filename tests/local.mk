@@ -100,6 +100,7 @@ script_tests += %D%/test_bench.sh
 script_tests += %D%/test_cancel_points.sh
 script_tests += %D%/test_cxx.sh
 script_tests += %D%/test_debugging_doc.sh
+script_tests += %D%/test_doc_links.sh
 script_tests += %D%/test_exports.sh
 script_tests += %D%/test_gdb.sh
 script_tests += %D%/test_gen_size_classes.sh
