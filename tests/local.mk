@@ -93,31 +93,34 @@ long_script_tests =
 long_script_tests += %D%/test_inject.sh
 long_script_tests += %D%/test_kvserver.sh
 long_script_tests += %D%/test_verify_pages.sh
-long_script_tests += %D%/test_headers.sh
+
+# What these look at is the same in each build of a compiler's: sources, texts, names.
+source_tests =
+source_tests += %D%/test_headers.sh
+source_tests += %D%/test_cancel_points.sh
+source_tests += %D%/test_exports.sh
+source_tests += %D%/test_gen_size_classes.sh
+source_tests += %D%/test_includes.sh
+source_tests += %D%/test_invariant_tags.sh
+source_tests += %D%/test_man.sh
+source_tests += %D%/test_mutate_iterator.sh
+source_tests += %D%/test_type_compile.sh
+source_tests += %D%/test_warnings.sh
 
 script_tests =
 script_tests += %D%/test_bench.sh
-script_tests += %D%/test_cancel_points.sh
 script_tests += %D%/test_cxx.sh
 script_tests += %D%/test_debugging_doc.sh
 script_tests += %D%/test_doc_links.sh
-script_tests += %D%/test_exports.sh
 script_tests += %D%/test_gdb.sh
-script_tests += %D%/test_gen_size_classes.sh
 script_tests += %D%/test_handoff_doc.sh
-script_tests += %D%/test_includes.sh
-script_tests += %D%/test_invariant_tags.sh
 script_tests += %D%/test_leaks.sh
-script_tests += %D%/test_man.sh
 script_tests += %D%/test_modules.sh
-script_tests += %D%/test_mutate_iterator.sh
 script_tests += %D%/test_sanitizers.sh
 script_tests += %D%/test_sections.sh
 script_tests += %D%/test_readme_arena.sh
 script_tests += %D%/test_smallest_program.sh
 script_tests += %D%/test_tsan_control.sh
-script_tests += %D%/test_type_compile.sh
-script_tests += %D%/test_warnings.sh
 
 # What processes have that fork.
 fork_world =
@@ -196,6 +199,7 @@ tests_inject_inject_LDFLAGS += -Wl,--wrap=sysconf
 
 EXTRA_DIST += $(long_script_tests)
 EXTRA_DIST += $(script_tests)
+EXTRA_DIST += $(source_tests)
 EXTRA_DIST += %D%/.clang-tidy
 EXTRA_DIST += %D%/bare_heap.h
 EXTRA_DIST += %D%/bare_hooks.h
@@ -273,6 +277,7 @@ EXTRA_DIST += %D%/compile_fail/type_is_packed.c
 if HAVE_CHECK
 check_PROGRAMS += $(long_unit_tests) $(unit_tests) $(script_programs)
 TESTS += $(long_script_tests) $(long_unit_tests) $(fault_tests) $(unit_tests) $(script_tests)
+TESTS += $(source_tests)
 else
 check-local:
 	@echo "make check is disabled: install Debian package check, then run configure again" >&2; exit 1
@@ -280,7 +285,7 @@ endif
 
 # All but what takes long; scripts/test says what for.
 check-short:
-	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(fault_tests) $(unit_tests) $(script_tests)'
+	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(fault_tests) $(unit_tests) $(script_tests) $(source_tests)'
 .PHONY: check-short
 
 TEST_EXTENSIONS = .sh

@@ -583,7 +583,9 @@ static void exit_in_coroutine(void)
     on_a_stack_nobody_knows(exit_with_7);
 }
 
-static void (*const exits[])(void) = {exit_on_alternate_stack, exit_in_coroutine};
+/* ThreadSanitizer holds that a handler must not call exit(). */
+static void (*const exits[])(void) = {exit_in_coroutine, exit_on_alternate_stack};
+enum { EXITS = HAS_TSAN ? 1 : 2 };
 
 /* It waits for nobody but the loader. */
 START_TEST(processes_end_on_stacks_nobody_knows)
@@ -615,7 +617,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(many, 60);
     tcase_add_test(many, coroutines_wander_between_threads);
     tcase_add_loop_test(rule, broken_rules_are_fatal, 0, sizeof rules / sizeof rules[0]);
-    tcase_add_loop_test(rule, processes_end_on_stacks_nobody_knows, 0, sizeof exits / sizeof exits[0]);
+    tcase_add_loop_test(rule, processes_end_on_stacks_nobody_knows, 0, EXITS);
     suite_add_tcase(suite, one);
     suite_add_tcase(suite, many);
     suite_add_tcase(suite, rule);
