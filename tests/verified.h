@@ -33,8 +33,8 @@ static inline void expect_silence(void (*program)(void))
 {
     struct captured captured = capture_child(program);
 
-    ck_assert_msg(captured_exited(&captured, 0), "%s", captured.text);
-    ck_assert_str_eq(captured.text, "");
+    ck_assert_msg(captured_exited(&captured, 0), "%.2000s", captured.text);
+    ck_assert_msg(captured.text[0] == 0, "%.2000s", captured.text);
 }
 
 #endif
