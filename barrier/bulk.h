@@ -10,6 +10,7 @@ struct tri__root_range {
     uintptr_t base;
     uintptr_t limit;
     const tri_type *type;
+    bool module; /* TRI_ROOT variables */
 };
 
 /* The first root that has a byte of [from, to); false if there is none. */

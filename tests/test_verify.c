@@ -15,6 +15,7 @@
 
 #include "base/atomic.h"
 #include "collector/cycle.h"
+#include "mutator/roots.h"
 
 typedef struct wide {
     uintptr_t numbers[100];
@@ -40,6 +41,8 @@ static struct hidden lost;
 static tri_handle *handle;
 static tri_arena *arena;
 static link_t *in_arena;
+static link_t *range; /* malloc'd, and a root */
+static void **in_handle;
 static void **large;
 
 static __attribute__((noinline)) void make_lost(void)
@@ -48,6 +51,13 @@ static __attribute__((noinline)) void make_lost(void)
 
     object->number = 4711;
     lost = hide(object);
+}
+
+static void find_handle(uintptr_t slot, void *unused)
+{
+    (void)unused;
+    if (*(void **)slot == large)
+        in_handle = (void **)slot;
 }
 
 static void make_world(void)
@@ -59,6 +69,10 @@ static void make_world(void)
     large = tri_handle_get(handle);
     arena = tri_arena_new();
     in_arena = tri_arena_alloc(arena, &tri_type_link_t);
+    range = calloc(4, sizeof *range);
+    if (range == NULL || tri_root_add(range, &tri_type_link_t, 4) != 0)
+        abort();
+    tri__handles_each_slot(find_handle, NULL);
     make_lost();
 }
 
@@ -77,6 +91,14 @@ static void store_in_large(void)
 static void store_in_root(void)
 {
     *(link_t *volatile *)&second_root = reveal(lost);
+}
+static void store_in_range(void)
+{
+    range[3].next = reveal(lost);
+}
+static void store_in_handle(void)
+{
+    *in_handle = reveal(lost);
 }
 static void store_in_arena(void)
 {
@@ -98,11 +120,15 @@ static const struct wrong {
      "which is \"first\" at offset 0 of \"owner\""},
     {store_in_footer, "the pointer \"link\" at offset 800 of \"wide\" at 0x",
      "which is \"wide\" at offset 24 of \"owner\""},
-    {store_in_large, "the pointer at offset 266664 of ", "which a root, handle or arena holds"},
-    {store_in_root, "the root at 0x", NULL},
-    {store_in_arena, "the word of an arena at 0x", NULL},
+    {store_in_large, "the pointer at offset 266664 of ", "which is the handle at 0x"},
+    {store_in_root, "the TRI_ROOT word at ", "test_verify+0x"},
+    {store_in_range, "the pointer \"[3].next\" at offset 56 of \"link_t\" at 0x",
+     " (64 bytes), a root holds 0x"},
+    {store_in_handle, "the handle at 0x", NULL},
+    {store_in_arena, "the pointer \"next\" at offset 8 of \"link_t\" at 0x",
+     " (16 bytes), in arena 1 holds 0x"},
     {copy_plainly, "the pointer \"next\" at offset 8 of \"link_t\" at 0x",
-     "which a root, handle or arena holds"},
+     "which is the TRI_ROOT word at "},
 };
 enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
 

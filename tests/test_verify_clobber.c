@@ -306,8 +306,8 @@ static const struct wrong {
      "which is \"first\" at offset 0 of \"owner\"", false},
     {keep_in_footer, "the pointer \"link\" at offset 800 of \"wide\" at 0x", "what was \"link_t\"",
      false},
-    {keep_in_root, "the root at 0x", "what was \"link_t\"", false},
-    {keep_in_arena, "the word of an arena at 0x", "what was \"link_t\"", false},
+    {keep_in_root, "the TRI_ROOT word at ", "what was \"link_t\"", false},
+    {keep_in_arena, "the pointer \"next\" at offset 8 of \"link_t\" at 0x", "what was \"link_t\"", false},
     {store_undeclared, "to where the collector sees none", "offset 0 of \"link_t\" at 0x", false},
     {store_undeclared_in_footer, "where the collector sees none", "offset 24 of \"wide\"", false},
     {exchange_undeclared, "tri_exchange(), called from ", "offset 0 of \"link_t\" at 0x", false},
@@ -324,9 +324,10 @@ static const struct wrong {
     {clear_given_up, "tri_memclr(), called", "after tri_free()", false},
     {give_up_held, "called for \"link_t\" at 0x", "which is \"next\" at offset 8 of \"link_t\"",
      false},
-    {give_up_root, "called for \"owner\" at 0x", "which a root, handle or arena holds", false},
-    {give_up_in_handle, "for \"an object without", "which a root, handle or arena holds", false},
-    {give_up_in_arena, "called for \"link_t\" at 0x", "which a root, handle or arena hol", false},
+    {give_up_root, "called for \"owner\" at 0x", "which is the TRI_ROOT word at ", false},
+    {give_up_in_handle, "for \"an object without", "which is the handle at 0x", false},
+    {give_up_in_arena, "called for \"link_t\" at 0x", "which is \"next\" at offset 8 of \"link_t\"",
+     false},
 };
 enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
 

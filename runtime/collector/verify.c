@@ -73,7 +73,7 @@ static void print_finding(const struct tri__holder *holder, uintptr_t slot, uint
 {
     char where[2 * TRI__DESCRIPTION], what[TRI__DESCRIPTION];
 
-    tri__describe_slot(where, holder, slot);
+    tri__describe_slot(where, slot);
     tri__describe_object(what, lost);
     tri__warn("a barrier is missing: %s holds %#zx, in %s, which the mark has not reached", where,
               (size_t)value, what);

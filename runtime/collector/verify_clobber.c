@@ -28,7 +28,7 @@ _Noreturn static void holds_pattern(const struct tri__holder *holder, uintptr_t 
 {
     char where[2 * TRI__DESCRIPTION];
 
-    tri__describe_slot(where, holder, slot);
+    tri__describe_slot(where, slot);
     tri__warn("a word was read from a freed object: %s holds %#zx, which is no pointer but what "
               "was \"%s\" at %#zx is filled with",
               where, (size_t)value, tri__grave_name(base), (size_t)base);
@@ -41,7 +41,7 @@ _Noreturn static void holds_freed(const struct tri__holder *holder, uintptr_t sl
 {
     char where[2 * TRI__DESCRIPTION];
 
-    tri__describe_slot(where, holder, slot);
+    tri__describe_slot(where, slot);
     tri__warn("a freed object is still pointed to: %s holds %#zx, in what was \"%s\" at %#zx",
               where, (size_t)value, tri__grave_name(base), (size_t)base);
     print_holder(holder);

@@ -2,15 +2,11 @@
 /* Searching from the roots. Breadth first, so that paths are short. */
 #include "collector/verify_path.h"
 
-#include <stdio.h>
-
 #include "base/fatal.h"
 #include "base/os.h"
 #include "heap/type_notes.h"
-#include "layout/member_name.h"
 
 #define PATH_MOST 8u /* steps of a path that are printed */
-#define MEMBER 80u
 
 /* `from` has, for each unit of the heap, the slot through which the object there was found first;
  * `queue` the objects found. */
@@ -101,64 +97,21 @@ static void run_search(struct tri__search *search)
 
 /* ---- messages ---- */
 
-void tri__describe_object(char *text, const struct tri__ref *ref)
-{
-    const tri_type *type = tri__noted_type(ref);
-
-    snprintf(text, TRI__DESCRIPTION, "%s%s%s at %#zx (%zu bytes)", type == NULL ? "" : "\"",
-             type == NULL         ? "an object without pointers"
-             : type->name != NULL ? type->name
-                                  : "a type without a name",
-             type == NULL ? "" : "\"", (size_t)ref->base, tri__ref_limit(ref) - ref->base);
-}
-
-/* With a space behind it; or nothing, if its name is not known. */
-static void describe_member(char *text, const struct tri__ref *ref, uintptr_t slot)
-{
-    const tri_type *type = tri__noted_type(ref);
-    char name[MEMBER - 4];
-
-    if (type != NULL && tri__member_name(type, slot - ref->base, name, sizeof name))
-        snprintf(text, MEMBER, "\"%s\" ", name);
-    else
-        *text = '\0';
-}
-
-void tri__describe_slot(char *text, const struct tri__holder *holder, uintptr_t slot)
-{
-    static const char *const names[] = {[TRI__HOLDER_ROOT] = "the root",
-                                        [TRI__HOLDER_HANDLE] = "the handle",
-                                        [TRI__HOLDER_ARENA] = "the word of an arena"};
-    char owner[TRI__DESCRIPTION], member[MEMBER];
-
-    if (holder->kind != TRI__HOLDER_OBJECT) {
-        snprintf(text, 2 * TRI__DESCRIPTION, "%s at %#zx", names[holder->kind], (size_t)slot);
-        return;
-    }
-    tri__describe_object(owner, &holder->ref);
-    describe_member(member, &holder->ref, slot);
-    snprintf(text, 2 * TRI__DESCRIPTION, "the pointer %sat offset %zu of %s", member,
-             (size_t)(slot - holder->ref.base), owner);
-}
-
 /* From the object towards a root. false: there is nothing further. */
 static bool print_step(const struct tri__search *search, uintptr_t *base)
 {
     uintptr_t slot = search->from[unit_of(*base)];
     struct tri__ref ref;
-    char text[TRI__DESCRIPTION], member[MEMBER];
+    char text[2 * TRI__DESCRIPTION];
 
     if (slot == 0) {
         tri__warn("  which only a stack holds, or nothing any more");
         return false;
     }
-    if (!tri__resolve(slot, &ref) || ref.span_class == TRI__ARENA_SPAN) {
-        tri__warn("  which a root, handle or arena holds, at %#zx", (size_t)slot);
+    tri__describe_step(text, slot);
+    tri__warn("  which is %s", text);
+    if (!tri__resolve(slot, &ref) || ref.span_class == TRI__ARENA_SPAN)
         return false;
-    }
-    tri__describe_object(text, &ref);
-    describe_member(member, &ref, slot);
-    tri__warn("  which is %sat offset %zu of %s", member, (size_t)(slot - ref.base), text);
     *base = ref.base;
     return true;
 }

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* How something is reached from the roots, and what it is: for reports of verification.
+/* How something is reached from the roots: for reports of verification.
  * Threads: the coordinator, between the verdict of a mark and H4. */
 #ifndef TRI__COLLECTOR_VERIFY_PATH_H
 #define TRI__COLLECTOR_VERIFY_PATH_H
 
-#include "collector/words.h"
-
-/* Bytes of text: of an object; twice as many of a slot. */
-#define TRI__DESCRIPTION 160u
-
-/* "\"name\" at 0x... (n bytes)" */
-void tri__describe_object(char *text, const struct tri__ref *ref);
-
-/* "the pointer at offset n of ...", "the root at ...", ... */
-void tri__describe_slot(char *text, const struct tri__holder *holder, uintptr_t slot);
+#include "collector/verify_describe.h"
 
 /* Prints, a line each, what leads from the object to a root. */
 void tri__print_path(uintptr_t base);

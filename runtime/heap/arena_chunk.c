@@ -239,6 +239,18 @@ bool tri__arena_find(const struct tri__arena_chunk *chunk, uintptr_t address,
     return true;
 }
 
+/* The log is there as long as something lies below `used`, which is lowered under the lock. */
+bool tri__arena_find_locking(struct tri__arena_chunk *chunk, uintptr_t address,
+                             struct tri__arena_value *value)
+{
+    bool found;
+
+    pthread_mutex_lock(&chunk->scan_lock);
+    found = tri__arena_find(chunk, address, value);
+    pthread_mutex_unlock(&chunk->scan_lock);
+    return found;
+}
+
 static bool find_value(uintptr_t address, struct tri__arena_value *value)
 {
     const struct tri__arena_chunk *chunk = tri__arena_chunk_of(tri__span_at(address));

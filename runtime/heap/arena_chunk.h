@@ -116,6 +116,10 @@ uintptr_t tri__arena_append(struct tri__arena_chunk *chunk, const tri_type *type
 bool tri__arena_find(const struct tri__arena_chunk *chunk, uintptr_t address,
                      struct tri__arena_value *value);
 
+/* The same for whoever does not know that. The coordinator, which alone makes chunks disappear. */
+bool tri__arena_find_locking(struct tri__arena_chunk *chunk, uintptr_t address,
+                             struct tri__arena_value *value);
+
 /* Notes that the types in the chunk's log are in use [inv.type.retire]. Coordinator, while it
  * marks. */
 void tri__arena_meet_types(const struct tri__arena_chunk *chunk);

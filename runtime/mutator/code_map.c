@@ -24,7 +24,8 @@ struct range {
 };
 
 static struct {
-    struct range ranges[RANGES_MAX]; /* executable ones, by address */
+    struct range ranges[RANGES_MAX]; /* executable ones, and that of `data`, by address */
+    uintptr_t data;                  /* 0: none */
     unsigned count;
     char names[NAMES_BYTES];
     size_t names_used;
@@ -72,7 +73,9 @@ static void take_line(char *line)
         map.base = start;
         map.kept = NULL;
     }
-    if (strlen(end) < 4 || end[3] != 'x' || map.count == RANGES_MAX)
+    if (strlen(end) < 4 || map.count == RANGES_MAX)
+        return;
+    if (end[3] != 'x' && (map.data < start || map.data >= stop))
         return;
     map.ranges[map.count++] = (struct range){start, stop, map.base, keep_name(map.name)};
 }
@@ -134,4 +137,12 @@ void tri__code_map_name(uintptr_t address, char *text, size_t room)
         snprintf(text, room, "%#" PRIxPTR, address);
     else
         snprintf(text, room, "%s+%#" PRIxPTR, range->name, address - range->base);
+}
+
+void tri__code_map_name_data(uintptr_t address, char *text, size_t room)
+{
+    map.data = address;
+    tri__code_map_read();
+    tri__code_map_name(address, text, room);
+    map.data = 0;
 }

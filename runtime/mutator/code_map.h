@@ -19,4 +19,8 @@ bool tri__code_map_has(uintptr_t address);
 /* "file+0x1234", relative to where the file is loaded; or the bare address. */
 void tri__code_map_name(uintptr_t address, char *text, size_t room);
 
+/* The same for a variable. Looks anew; what is code is not to be asked for before the next
+ * tri__code_map_read(). */
+void tri__code_map_name_data(uintptr_t address, char *text, size_t room);
+
 #endif

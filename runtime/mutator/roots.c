@@ -324,7 +324,7 @@ bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found)
     if (is_there)
         *found = (struct tri__root_range){roots->roots[at].base,
                                           tri__load_relaxed(&roots->roots[at].limit),
-                                          roots->roots[at].type};
+                                          roots->roots[at].type, roots->roots[at].module};
     tri__rcu_unlock();
     return is_there;
 }
