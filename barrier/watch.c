@@ -8,6 +8,7 @@
 #include "heap/arena_chunk.h"
 #include "heap/graves.h"
 #include "heap/object.h"
+#include "heap/told.h"
 
 #define WHERE 256u
 
@@ -165,10 +166,20 @@ static void check_old(const struct store *store, uintptr_t slot)
 
 /* ---- all of it ---- */
 
+/* true: there is no more to look at. */
+static bool note_told(uintptr_t slot, size_t bytes, uintptr_t value)
+{
+    if ((tri__watched & TRI__WATCH_TOLD) != 0)
+        tri__told_note(slot, bytes, value);
+    return tri__watched == TRI__WATCH_TOLD;
+}
+
 void tri__watch_store_slow(const char *call, uintptr_t slot, uintptr_t value, const void *caller)
 {
     struct store store = {call, caller};
 
+    if (note_told(slot, TRI_WORD, value))
+        return;
     tri__watch_use(call, caller);
     check_slot(&store, slot);
     if (!tri__graves_are_kept())
@@ -185,6 +196,8 @@ void tri__watch_range_slow(const struct tri__range *range, const void *caller)
     struct tri__type_pointers it;
     uintptr_t slot;
 
+    if (note_told(range->dst, range->bytes, 0))
+        return;
     tri__watch_use(range->call, caller);
     if (range->bytes == 0)
         return;

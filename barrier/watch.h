@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What verification looks at when a heap pointer is stored: where to, what, and over what
- * (heap/watch.h). Fatal, with a message, if one of them is no object any more. Threads: any; the
+ * (heap/watch.h). Fatal, with a message, if one of them is no object any more; and who tells of the
+ * store is remembered. Threads: any; the
  * caller has not stored yet. See: docs/verify-clobber.md, docs/verify-blocking.md. */
 #ifndef TRI__BARRIER_WATCH_H
 #define TRI__BARRIER_WATCH_H

@@ -137,6 +137,13 @@ static bool out_of_memory(struct tri__cache *cache, size_t bytes, unsigned attem
     return ask_oom_handler(bytes);
 }
 
+static uint32_t thread_number(void)
+{
+    const struct tri__mutator *self = tri__mutator_self();
+
+    return self != NULL ? self->tid : 0;
+}
+
 static const struct tri__heap_hooks heap_hooks = {
     .attach = attach,
     .safepoint = safepoint,
@@ -146,6 +153,7 @@ static const struct tri__heap_hooks heap_hooks = {
     .take_over = take_over,
     .used = tri__use_check,
     .name_code = tri__use_name_code,
+    .thread_number = thread_number,
 };
 
 void tri__safepoint_slow(void)

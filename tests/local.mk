@@ -86,6 +86,7 @@ unit_tests += %D%/test_verify_blocking
 unit_tests += %D%/test_verify_clobber
 unit_tests += %D%/test_verify_clobber_silence
 unit_tests += %D%/test_verify_silence
+unit_tests += %D%/test_verify_told
 unit_tests += %D%/test_window
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.

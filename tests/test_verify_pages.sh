@@ -101,15 +101,18 @@ run_wrong() # run_wrong <mode>
 # What the library says; not that it was told to, nor what a shell says of signals.
 without_addresses()
 {
-    sed -n '/^tricolor: TRICOLOR_VERIFY=/d; /^tricolor: /p' "$1" | sed 's/[^ ]*program+/program+/; s/0x\(dead\)*[0-9a-f]*/0x\1/g'
+    sed -n '/^tricolor: TRICOLOR_VERIFY=/d; /^tricolor: /p' "$1" | sed 's/[^ ]*program+/program+/; s/0x\(dead\)*[0-9a-f]*/0x\1/g
+        s/by thread [0-9]*, [a-z ]*,/by thread,/'
 }
 
-# Which of many is lost is left to chance: the index of a record, where in its list an item stands.
+# Which of many is lost is left to chance: the index of a record, where in its list an item stands, and
+# whether that is a queue's first, which was told of before.
 report_of()
 {
     without_addresses "$1" | case $page in
     verify)
-        sed 's/"next" at offset 0 of "item"/"first" at offset 8 of "queue"/; /^tricolor:   which /d'
+        sed 's/"next" at offset 0 of "item"/"first" at offset 8 of "queue"/; /^tricolor:   /d
+            s/ (=), or with the struct.* have examples$/ (=). Use tri_store; docs\/verify.md has examples/'
         ;;
     chaos) sed 's/"rooms\[[0-9]*\]" at offset [0-9]*/"rooms[]"/' ;;
     verify-barrier) sed 's/"records\[[0-9]*\]" at offset [0-9]*/"records[]"/' ;;

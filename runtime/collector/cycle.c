@@ -17,6 +17,7 @@
 #include "collector/verify_layout.h"
 #include "heap/arena_quarantine.h"
 #include "heap/graves.h"
+#include "heap/told.h"
 #include "heap/type_notes.h"
 #include "layout/type_retire.h"
 #include "mutator/attach.h"
@@ -222,6 +223,8 @@ static void mark(struct tri__cycle_report *report)
     tri__marked_reset();
     if (tri__graves_are_kept())
         tri__graves_mark_begins();
+    if (TRI__UNLIKELY(tri__verify_is_on()))
+        tri__told_mark_begins();
     tri__user_stacks_begin_mark();
     tri__buffers_open();
     tri__buffers_set_bound((uint32_t)(tri__pace_live() / 100 / sizeof(struct tri__buffer)));

@@ -14,6 +14,7 @@
 #include "collector/verify_clobber.h"
 #include "collector/verify_layout.h"
 #include "collector/verify_path.h"
+#include "collector/verify_rule.h"
 #include "collector/words.h"
 #include "heap/graves.h"
 #include "heap/type_notes.h"
@@ -28,7 +29,8 @@ static unsigned reports;
 static void watch(const struct tri__options *options)
 {
     tri__watched = (options->clobber ? TRI__WATCH_OBJECTS : 0) |
-                   (options->blocking ? TRI__WATCH_USES : 0);
+                   (options->blocking ? TRI__WATCH_USES : 0) |
+                   (options->barrier != TRI__VERIFY_OFF ? TRI__WATCH_TOLD : 0);
 }
 
 int tri__verify_init(const struct tri__options *options)
@@ -38,6 +40,8 @@ int tri__verify_init(const struct tri__options *options)
 
     mode = options->barrier;
     reports = 0;
+    if (mode != TRI__VERIFY_OFF)
+        tri__told_reset();
     tri__verify_layout_init(options->layout);
     if (error == 0 && options->clobber)
         error = tri__graves_init();
@@ -60,25 +64,23 @@ bool tri__verify_is_on(void)
     return mode != TRI__VERIFY_OFF;
 }
 
-static bool is_white(uintptr_t value, struct tri__ref *ref)
-{
-    return tri__locate(value, ref) && ref->span_class != TRI__ARENA_SPAN &&
-           tri__load_acquire(ref->colour) == TRI__WHITE;
-}
-
 /* ---- messages ---- */
 
-static void print_finding(const struct tri__holder *holder, uintptr_t slot, uintptr_t value,
-                          const struct tri__ref *lost)
+static void report(const struct tri__finding *finding, const struct tri__ref *lost)
 {
+    const char *rule = tri__broken_rule(finding); /* before the program stores anything else */
     char where[2 * TRI__DESCRIPTION], what[TRI__DESCRIPTION];
 
-    tri__describe_slot(where, slot);
+    tri__describe_slot(where, finding->slot);
     tri__describe_object(what, lost);
     tri__warn("a barrier is missing: %s holds %#zx, in %s, which the mark has not reached", where,
-              (size_t)value, what);
-    if (holder->kind == TRI__HOLDER_OBJECT)
-        tri__print_path(holder->ref.base);
+              (size_t)finding->value, what);
+    if (finding->holder->kind == TRI__HOLDER_OBJECT)
+        tri__print_path(finding->holder->ref.base);
+    tri__print_told(finding);
+    if (mode == TRI__VERIFY_ABORT)
+        tri__fatal("%s", rule);
+    tri__warn("%s", rule);
 }
 
 /* ---- the check ---- */
@@ -94,15 +96,15 @@ static void check_word(const struct tri__holder *holder, uintptr_t slot, uintptr
     struct check *check = argument;
     struct tri__ref lost;
 
-    if (TRI__LIKELY(!is_white(value, &lost)))
+    if (TRI__LIKELY(!tri__is_white(value, &lost)))
         return;
     check->found++;
-    if (reports++ < REPORTS_MOST)
-        print_finding(holder, slot, value, &lost);
-    if (mode == TRI__VERIFY_ABORT)
-        tri__fatal("a pointer was stored without the collector being told: by a plain store, by "
-                   "memcpy, or through memory that is no root. Use tri_store, tri_memmove, and "
-                   "handles for what malloc'd memory holds; docs/verify.md has examples");
+    if (reports++ < REPORTS_MOST) {
+        struct tri__finding finding = {.holder = holder, .slot = slot, .value = value};
+
+        finding.is_known = tri__told_last(slot, &finding.told);
+        report(&finding, &lost);
+    }
     tri__marker_take(value, check->marker);
 }
 

@@ -49,8 +49,7 @@ static void describe_member(char *text, const struct owner *owner, uintptr_t slo
 {
     char name[MEMBER - 4];
 
-    if (owner->type != NULL &&
-        tri__member_name(owner->type, slot - owner->base, name, sizeof name))
+    if (owner->type != NULL && tri__member_name(owner->type, slot - owner->base, name, sizeof name))
         snprintf(text, MEMBER, "\"%s\" ", name);
     else
         *text = '\0';
@@ -114,9 +113,8 @@ static void describe_outside(char *text, const char *what, uintptr_t slot)
         tri__code_map_name_data(slot, module, sizeof module);
         snprintf(text, SLOT, "the TRI_ROOT word at %s, %#zx", module, (size_t)slot);
     } else {
-        describe_pointer(text, what,
-                         &(struct owner){root.type, root.base, root.limit - root.base}, slot,
-                         ", a root");
+        describe_pointer(text, what, &(struct owner){root.type, root.base, root.limit - root.base},
+                         slot, ", a root");
     }
 }
 

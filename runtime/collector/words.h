@@ -30,6 +30,13 @@ static inline bool tri__is_black(const uint8_t *colour)
     return true;
 }
 
+/* Does the word lead to an object that the mark has not reached? */
+static inline bool tri__is_white(uintptr_t value, struct tri__ref *ref)
+{
+    return tri__locate(value, ref) && ref->span_class != TRI__ARENA_SPAN &&
+           tri__load_acquire(ref->colour) == TRI__WHITE;
+}
+
 /* `slot` holds `value`, which is not NULL; the program may be storing there. No lock is held. */
 typedef void tri__visit_word(const struct tri__holder *holder, uintptr_t slot, uintptr_t value,
                              void *argument);

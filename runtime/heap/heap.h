@@ -53,6 +53,8 @@ struct tri__heap_hooks {
     void (*used)(const char *call, const void *caller);
     /* Writes the name of an address of code, for tools like addr2line. Once, before a fatal end. */
     void (*name_code)(const void *address, char *text, size_t room);
+    /* The calling thread's, as tools show it (heap/told.h). */
+    uint32_t (*thread_number)(void);
 };
 
 struct tri__heap {

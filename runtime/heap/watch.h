@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What verification looks at in the program's every use of the heap (TRICOLOR_VERIFY=clobber and
- * =blocking).
+/* What verification looks at in the program's every use of the heap (TRICOLOR_VERIFY=barrier,
+ * =clobber and =blocking).
  *
  * While something is watched no thread's barrier is idle, and no run carries a tag that equals a
  * type's: so inline stores and allocations take their slow halves, which look here. Nothing is
@@ -13,6 +13,7 @@
 
 #define TRI__WATCH_OBJECTS UINT32_C(1) /* clobber: what is stored, and where to */
 #define TRI__WATCH_USES UINT32_C(2)    /* blocking: where the heap is used from */
+#define TRI__WATCH_TOLD UINT32_C(4)    /* barrier: who tells of stores, and when (heap/told.h) */
 
 extern uint32_t tri__watched; /* bits of the above */
 
