@@ -101,12 +101,13 @@ run_wrong() # run_wrong <mode>
 # What the library says; not that it was told to, nor what a shell says of signals.
 without_addresses()
 {
-    sed -n '/^tricolor: TRICOLOR_VERIFY=/d; /^tricolor: /p' "$1" | sed 's/[^ ]*program+/program+/; s/0x\(dead\)*[0-9a-f]*/0x\1/g
+    sed -n '/^tricolor: TRICOLOR_VERIFY=/d; /^tricolor: /p' "$1" | sed '
+        s/[^ ]*program+/program+/; s/0x\(dead\)*[0-9a-f]*/0x\1/g
         s/by thread [0-9]*, [a-z ]*,/by thread,/'
 }
 
-# Which of many is lost is left to chance: the index of a record, where in its list an item stands, and
-# whether that is a queue's first, which was told of before.
+# Which of many is lost is left to chance: the index of a record, where in its list an item stands,
+# and whether it is a queue's first, which was told of before.
 report_of()
 {
     without_addresses "$1" | case $page in
