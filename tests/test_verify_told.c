@@ -39,10 +39,15 @@ static uint32_t ordered, done, stop; /* atomic */
 static uint32_t waits, may_wait;     /* atomic */
 static pthread_t teller, waiter;
 
+static __attribute__((noinline)) void make_lost(void)
+{
+    lost = hide(tri_new(single));
+}
+
 static __attribute__((noinline)) void make_world(void)
 {
     tri_store(&owner, tri_new(pair));
-    lost = hide(tri_new(single));
+    make_lost();
 }
 
 /* ---- threads ---- */
@@ -135,7 +140,7 @@ static void run_told(void)
     tri__cycle_at_stage = at_stage;
     for (unsigned i = 0; i < when->found_in; i++) {
         if (i + 1 == when->found_in)
-            lost = hide(tri_new(single));
+            make_lost();
         clear_stack();
         tri_collect();
     }
