@@ -40,19 +40,25 @@
 #define NAPS_MAX 8 /* of some 60 us each */
 
 /* How long a thread may be silent before it is interrupted by a signal, at first and at most. At first
- * it is longer where nobody has been silent for a while: a timer that is due before the next tick has
+ * it is longer where threads have not been silent lately: a timer that is due before the next tick has
  * to be programmed, which on virtual machines takes longer than the whole handshake
  * (docs/performance.md). */
 #define SILENCE_NS UINT64_C(100000)
 #define TICK_NS UINT64_C(4000000)
-#define WARY 1000 /* handshakes, after one in which somebody was silent */
 #define SILENCE_MAX_NS UINT64_C(20000000)
+
+/* What a handshake with somebody silent adds to the suspicion that the next one will be such, and one
+ * without takes away. Three in a row suffice; one alone says nothing: now and then the kernel lets a
+ * thread wait for a processor for a tick or two. */
+#define SUSPICION_SILENT 8u
+#define SUSPICION_WARY 20u
+#define SUSPICION_MOST 64u
 #define LOST_NS UINT64_C(100000000)
 
 static uint64_t announced; /* atomic; written under the registry lock */
 static uint32_t pending;   /* atomic: answers still to come; the last one wakes the coordinator */
 static enum tri__request asked_last; /* coordinator */
-static unsigned wary;                /* coordinator: handshakes left to be */
+static unsigned suspicion;           /* coordinator: that somebody will be silent */
 
 static uint32_t number_of(uint64_t announcement)
 {
@@ -370,6 +376,7 @@ static void forget_signal(struct tri__mutator *mutator, void *unused)
  * when a signal counts as lost, and when silence is reported. */
 struct patience {
     uint64_t start, end, ns, lost, report;
+    bool was_lost;
 };
 
 /* Where signals queue up, those for a thread that blocks them must not become many: ever more time
@@ -385,7 +392,7 @@ static void send_signals(struct patience *patience, uint64_t now)
 
 static void lose_patience(struct patience *patience, uint64_t now)
 {
-    wary = WARY + 1;
+    patience->was_lost = true;
     if (tri__signal_is_usable())
         send_signals(patience, now);
     if (now >= patience->report)
@@ -394,14 +401,23 @@ static void lose_patience(struct patience *patience, uint64_t now)
     patience->end = now + patience->ns;
 }
 
+static void suspect(bool somebody_was_silent)
+{
+    if (somebody_was_silent)
+        suspicion = suspicion + SUSPICION_SILENT < SUSPICION_MOST ? suspicion + SUSPICION_SILENT
+                                                                  : SUSPICION_MOST;
+    else
+        suspicion -= suspicion != 0;
+}
+
 static void await_answers(uint64_t start)
 {
     uint32_t left = tri__fetch_sub_acqrel(&pending, 1) - 1;
     uint64_t silence = tri__chaos_strikes(TRI__CHAOS_SILENCE) ? 1000
-                       : wary != 0                            ? SILENCE_NS
+                       : suspicion > SUSPICION_WARY           ? SILENCE_NS
                                                               : TICK_NS;
     struct patience patience = {start, start + silence, silence, start + LOST_NS,
-                                tri__watchdog_first(start)};
+                                tri__watchdog_first(start), false};
 
     while (left != 0) {
         uint64_t now = tri__os_now();
@@ -412,6 +428,7 @@ static void await_answers(uint64_t start)
             lose_patience(&patience, now);
         left = tri__load_acquire(&pending); /* acq <- rel in count_answer() */
     }
+    suspect(patience.was_lost);
 }
 
 /* A walk over the mutators: how many of them it has dealt with. */
@@ -471,7 +488,6 @@ void tri__handshake(enum tri__request what, struct tri__handshake_report *report
     asked_last = what;
     report->mutators = ask_running(what, start);
     await_answers(start);
-    wary -= wary != 0;
     report->ns = tri__os_now() - start;
     tri__registry_each(find_slowest, &slowest);
 }
