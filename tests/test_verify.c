@@ -37,6 +37,7 @@ TRI_TYPE(both, left, right);
 
 TRI_ROOT static owner *root;
 TRI_ROOT static both *halves;
+TRI_ROOT static link_t *told;
 TRI_ROOT static link_t *second_root;
 
 static uint64_t seed;
@@ -72,6 +73,8 @@ static void make_world(void)
     tri_store(&root->first, tri_new(link_t));
     tri_store(&root->wide, tri_new(wide));
     tri_store(&halves, tri_new(both));
+    tri_store(&told, tri_new(link_t));
+    tri_store(&told->next, NULL);
     handle = tri_handle_new(tri_new_ptrs(40000));
     large = tri_handle_get(handle);
     arena = tri_arena_new();
@@ -126,9 +129,14 @@ static void copy_struct(void)
     memcpy(halves, &copy, sizeof copy);
 }
 
-static void store_after_barrier(void)
+static void store_alone(void)
 {
     halves->right = reveal(lost);
+}
+
+static void store_over_told(void)
+{
+    told->next = reveal(lost);
 }
 
 #define PLAIN "probably by a plain store (=). Use tri_store; "
@@ -155,7 +163,9 @@ static const struct wrong {
      "which is the TRI_ROOT word at ", PLAIN_OR_COPY},
     {copy_struct, "the pointer \"left\" at offset 0 of \"both\" at 0x",
      "  among the latest stores that were told of there is none to that object", COPY},
-    {store_after_barrier, "the pointer \"right\" at offset 8 of \"both\" at 0x", NULL, PLAIN},
+    {store_alone, "the pointer \"right\" at offset 8 of \"both\" at 0x", NULL, PLAIN},
+    {store_over_told, "the pointer \"next\" at offset 8 of \"link_t\" at 0x",
+     "  the last store to that word that was told of, by thread ", PLAIN},
 };
 enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
 
