@@ -7,6 +7,12 @@ set -eu
 
 work=$(mktemp -d "$TRI_BUILDDIR/verify-pages.tmp.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+case ,$TRI_SANITIZERS, in
+*,thread,*)
+    echo "SKIP: ThreadSanitizer reports the races of wrong programs itself, and takes minutes for all of them"
+    exit 77
+    ;;
+esac
 library="$TRI_BUILDDIR/.libs/libtricolor.so"
 if [ ! -e "$library" ]; then
     echo "SKIP: no shared library in this build"
@@ -121,13 +127,11 @@ report_of()
     esac
 }
 
-# AddressSanitizer sees some wrong programs first; ThreadSanitizer sees races in those that store
-# plainly, and holds signals back.
+# AddressSanitizer sees some wrong programs first.
 is_reported_by_us() # is_reported_by_us <program> <mode>
 {
     case ,$TRI_SANITIZERS,$2, in
-    *,address,*clobber, | *,address,*blocking, | *,thread,*barrier,*) return 1 ;;
-    *,thread,*) ! grep -q SIGALRM "$1" ;;
+    *,address,*clobber, | *,address,*blocking,) return 1 ;;
     *) return 0 ;;
     esac
 }
@@ -185,9 +189,6 @@ shorten() { sed -i 's/ i < 100; / i < 5; /; s/ i < 200000; / i < 20000; /' "$wor
 
 check() # check <n> <mode>
 {
-    case ,$TRI_SANITIZERS, in
-    *,thread,*) shorten "program$1.c" ;;
-    esac
     build "program$1.c"
     run_wrong "$2"
     if is_reported_by_us "$work/program$1.c" "$2"; then
