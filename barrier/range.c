@@ -126,6 +126,11 @@ static void check_outside_heap(const struct tri__range *range)
                    range->call, range->bytes, (void *)range->dst, (void *)tri__heap.base);
 }
 
+bool tri__range_root_at(uintptr_t address, struct tri__root_range *root)
+{
+    return find_root(address, address + 1, root);
+}
+
 static struct tri__type_pointers root_pointers(const struct tri__range *range)
 {
     uintptr_t end = range->dst + range->bytes;

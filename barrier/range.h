@@ -41,6 +41,9 @@ void tri__range_check_all(const struct tri__range *range);
 /* As much for elements: that dst, where its layout is known, has its pointers where `type` says. */
 void tri__range_check_elements(const struct tri__range *range, const tri_type *type);
 
+/* The root that the address, which lies outside of the heap, is in. false: it is in none. */
+bool tri__range_root_at(uintptr_t address, struct tri__root_range *root);
+
 /* For a barrier that leaves the old values out: there are none. */
 void tri__range_check_zero(const struct tri__range *range);
 

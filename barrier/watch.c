@@ -6,6 +6,7 @@
 
 #include "base/fatal.h"
 #include "heap/arena_chunk.h"
+#include "heap/extent.h"
 #include "heap/graves.h"
 #include "heap/object.h"
 #include "heap/told.h"
@@ -94,6 +95,17 @@ _Noreturn static void into_undeclared(const struct store *store, uintptr_t slot,
                tri__living_name(ref), (size_t)ref->base);
 }
 
+_Noreturn static void into_undeclared_root(const struct store *store, uintptr_t slot,
+                                           const struct tri__root_range *root)
+{
+    tri__fatal("%s(), called from %s, of a heap pointer to where the collector sees none: the slot "
+               "at %#zx is at offset %zu of the root at %#zx (tri_root_add), of type \"%s\", which "
+               "has no pointer there. Name the member in TRI_TYPE; docs/verify-clobber.md",
+               store->call, place_of(store), (size_t)slot, (size_t)(slot - root->base),
+               (size_t)root->base,
+               root->type->name != NULL ? root->type->name : "a type without a name");
+}
+
 /* What is stored there keeps nothing alive: the word belongs to no pointer member, or lies between
  * the end of the object and that of its slot. */
 static void check_declared(const struct store *store, uintptr_t slot)
@@ -101,12 +113,58 @@ static void check_declared(const struct store *store, uintptr_t slot)
     struct tri__ref ref;
     struct tri__type_pointers it;
 
-    if (!tri__resolve(slot, &ref) || ref.span_class == TRI__ARENA_SPAN)
+    if (!tri__resolve(slot, &ref))
         return;
     it = tri__ref_is_leaf(&ref) ? tri__type_pointers_none()
                                 : tri__type_pointers_of_range(&ref, slot, TRI_WORD);
     if (tri__type_pointers_next(&it) != slot)
         into_undeclared(store, slot, &ref);
+}
+
+static void check_declared_in_root(const struct store *store, uintptr_t slot)
+{
+    struct tri__root_range root;
+    struct tri__type_pointers it;
+
+    if (!tri__range_root_at(slot, &root))
+        return;
+    it = tri__type_pointers_of_type(root.type, root.base, root.limit & ~(uintptr_t)(TRI_WORD - 1));
+    tri__type_pointers_fast_forward(&it, slot, slot + TRI_WORD);
+    if (tri__type_pointers_next(&it) != slot)
+        into_undeclared_root(store, slot, &root);
+}
+
+/* A pointer into an arena keeps nothing alive wherever it lies: none but objects have to show
+ * theirs. */
+static void check_slot_for(const struct store *store, uintptr_t slot, uintptr_t value)
+{
+    struct tri__ref to, from;
+    bool to_arena = tri__locate(value, &to) && to.span_class == TRI__ARENA_SPAN;
+
+    if (!tri__in_heap(value))
+        return;
+    if (!tri__in_heap(slot) && !to_arena)
+        check_declared_in_root(store, slot);
+    else if (tri__locate(slot, &from) && !(to_arena && from.span_class == TRI__ARENA_SPAN))
+        check_declared(store, slot);
+}
+
+/* What a range moves may be numbers, but none of it belongs behind the last element. */
+static void check_end(const struct store *store, const struct tri__range *range)
+{
+    uintptr_t end = range->dst + range->bytes, slot = range->dst;
+    struct tri__extent extent;
+    const tri_type *type;
+    struct tri__ref ref, value;
+
+    if (!tri__in_heap(slot) || !tri__resolve(slot, &ref) ||
+        (type = tri__noted_type(&ref)) == NULL || !tri__extent_of(&ref, type, &extent))
+        return;
+    if (slot < ref.base + extent.bytes)
+        slot = ref.base + extent.bytes;
+    for (; slot < end; slot += TRI_WORD)
+        if (tri__locate(tri__load_relaxed((uintptr_t *)(slot - range->dst + range->src)), &value))
+            into_undeclared(store, slot, &ref);
 }
 
 /* ---- what ---- */
@@ -184,8 +242,7 @@ void tri__watch_store_slow(const char *call, uintptr_t slot, uintptr_t value, co
     check_slot(&store, slot);
     if (!tri__graves_are_kept())
         return;
-    if (tri__in_heap(value) && tri__in_heap(slot))
-        check_declared(&store, slot);
+    check_slot_for(&store, slot, value);
     check_old(&store, slot);
     check_value(&store, value);
 }
@@ -205,6 +262,7 @@ void tri__watch_range_slow(const struct tri__range *range, const void *caller)
     tri__range_check_all(range);
     if (!tri__graves_are_kept() || range->src == 0)
         return;
+    check_end(&store, range);
     it = tri__range_pointers(range);
     while ((slot = tri__type_pointers_next(&it)) != 0)
         check_value(&store, tri__load_relaxed((uintptr_t *)(slot - range->dst + range->src)));

@@ -85,6 +85,7 @@ unit_tests += %D%/test_verify
 unit_tests += %D%/test_verify_blocking
 unit_tests += %D%/test_verify_clobber
 unit_tests += %D%/test_verify_clobber_silence
+unit_tests += %D%/test_verify_layout
 unit_tests += %D%/test_verify_silence
 unit_tests += %D%/test_verify_told
 unit_tests += %D%/test_window

@@ -215,6 +215,26 @@ static void compare_undeclared(void)
 
     tri_compare_exchange((void **)&root->first->number, &expected, root->first);
 }
+static void store_undeclared_in_arena(void)
+{
+    tri_store((void **)&in_arena->number, root->first);
+}
+static void store_undeclared_in_root(void)
+{
+    static link_t registered[2];
+
+    if (tri_root_add(registered, &tri_type_link_t, 2) != 0)
+        abort();
+    tri_store(&registered[1].next, root->first);
+    tri_store((void **)&registered[1].number, root->first);
+}
+static void copy_behind_elements(void)
+{
+    row *short_one = tri_new_flex(row, 4);
+    link_t *five[5] = {root->first, root->first, root->first, root->first, root->first};
+
+    tri_memcpy(short_one->links, five, sizeof five);
+}
 static void store_in_bytes(void)
 {
     tri_store((void **)tri_handle_get(handle), root->first);
@@ -313,6 +333,11 @@ static const struct wrong {
     {store_undeclared_in_footer, "where the collector sees none", "offset 24 of \"wide\"", false},
     {exchange_undeclared, "tri_exchange(), called from ", "offset 0 of \"link_t\" at 0x", false},
     {compare_undeclared, "tri_compare_exchange(), ", "offset 0 of \"link_t\" at 0x", false},
+    {store_undeclared_in_arena, "where the collector sees none", "offset 0 of \"link_t\" at 0x",
+     false},
+    {store_undeclared_in_root, "where the collector sees none",
+     "offset 16 of the root at 0x", false},
+    {copy_behind_elements, "tri_memcpy(), called from ", "offset 40 of \"row\" at 0x", false},
     {store_in_bytes, "where the collector sees none", "\"an object without pointers\"", false},
     {store_behind_elements, "allocate as many elements", "offset 40 of \"row\" at 0x", false},
     {give_up_freed, "tri_free() of 0x", "that was freed already: what was \"link_t\"", false},

@@ -207,7 +207,7 @@ check() # check <n> <mode>
 }
 
 all=0
-for it in verify:barrier:1 verify-barrier:barrier:2 verify-layout:layout:1 \
+for it in verify:barrier:1 verify-barrier:barrier:2 verify-layout:layout:2 \
     verify-clobber:clobber:5 verify-blocking:blocking:3 chaos:barrier,chaos=4:1; do
     page=${it%%:*}
     mode=${it#*:}

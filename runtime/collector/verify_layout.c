@@ -7,22 +7,21 @@
 #include "collector/verify_layout.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/fatal.h"
-#include "collector/words.h"
-#include "heap/type_notes.h"
-#include "mutator/stack.h"
+#include "collector/scalars.h"
 
 #define SUSPECTS 256u /* words of types that are told apart; a program has few */
+#define PAST_END SIZE_MAX
 
-/* The word of a type: at this offset of each element. */
+/* The word of a type: at this offset of each element; or all words behind the last element. */
 struct suspect {
     const tri_type *type; /* NULL: the entry is free */
+    enum tri__holder_kind kind;
     size_t offset;
-    uint64_t seen;         /* in this walk */
-    uintptr_t base, value; /* an example */
+    uint64_t seen; /* in this walk */
+    struct tri__scalar example;
     bool reported;
 };
 
@@ -41,7 +40,7 @@ bool tri__verify_layout_is_on(void)
 }
 
 /* NULL: there are too many. */
-static struct suspect *suspect_of(const tri_type *type, size_t offset)
+static struct suspect *suspect_of(const tri_type *type, enum tri__holder_kind kind, size_t offset)
 {
     uintptr_t hash = ((uintptr_t)type >> 4) * 31 + offset / TRI_WORD;
 
@@ -49,8 +48,8 @@ static struct suspect *suspect_of(const tri_type *type, size_t offset)
         struct suspect *suspect = &suspects[(hash + i) % SUSPECTS];
 
         if (suspect->type == NULL)
-            *suspect = (struct suspect){.type = type, .offset = offset};
-        if (suspect->type == type && suspect->offset == offset)
+            *suspect = (struct suspect){.type = type, .kind = kind, .offset = offset};
+        if (suspect->type == type && suspect->kind == kind && suspect->offset == offset)
             return suspect;
     }
     return NULL;
@@ -66,78 +65,71 @@ static size_t offset_in_element(const tri_type *type, size_t offset)
     return type->size + (offset - type->size) % type->tail->size;
 }
 
-static void suspect_word(const struct tri__ref *ref, const tri_type *type, uintptr_t slot,
-                         uintptr_t value)
+static void note(const struct tri__scalar *scalar, void *unused)
 {
-    struct suspect *suspect = suspect_of(type, offset_in_element(type, slot - ref->base));
+    size_t offset = scalar->is_past_end
+                        ? PAST_END
+                        : offset_in_element(scalar->type, scalar->slot - scalar->base);
+    struct suspect *suspect = suspect_of(scalar->type, scalar->kind, offset);
 
+    (void)unused;
     if (suspect == NULL)
         return;
     suspect->seen++;
-    suspect->base = ref->base;
-    suspect->value = value;
+    suspect->example = *scalar;
 }
 
-static bool is_address(uintptr_t value)
-{
-    struct tri__ref ref;
+/* ---- messages ---- */
 
-    return tri__locate(value, &ref) && tri__is_allocated(&ref);
+static const char *name_of(const struct suspect *suspect)
+{
+    return suspect->type->name != NULL ? suspect->type->name : "a type without a name";
 }
 
-/* The program reads and writes these words as it likes: so they are read like those of stacks. */
-static void look_at(const struct tri__ref *ref, const tri_type *type)
+/* Of roots and values of arenas each element counts. */
+static void report_undeclared(const struct suspect *suspect)
 {
-    struct tri__type_pointers it = tri__type_pointers_of_ref(ref);
-    uintptr_t limit = tri__ref_limit(ref), pointer = tri__type_pointers_next(&it);
+    static const char *const holders[] = {[TRI__HOLDER_ROOT] = "elements of roots",
+                                          [TRI__HOLDER_ARENA] = "values in arenas",
+                                          [TRI__HOLDER_OBJECT] = "objects"};
+    const struct tri__scalar *example = &suspect->example;
 
-    for (uintptr_t slot = ref->base; slot + TRI_WORD <= limit; slot += TRI_WORD) {
-        uintptr_t value;
-
-        if (slot == pointer) {
-            pointer = tri__type_pointers_next(&it);
-            continue;
-        }
-        value = tri__stack_word(slot);
-        if (TRI__UNLIKELY(is_address(value)))
-            suspect_word(ref, type, slot, value);
-    }
+    tri__warn(
+        "the word at offset %zu of \"%s\" is declared as no pointer, and holds the address of "
+        "an object in %llu %s, of which the one at %#zx holds %#zx: if it is a pointer, "
+        "name it in TRI_TYPE, or the collector does not see it; docs/verify-layout.md",
+        suspect->offset, name_of(suspect), (unsigned long long)suspect->seen,
+        holders[suspect->kind], (size_t)example->base, (size_t)example->value);
 }
 
-static void look_at_span(struct tri__span *span, void *unused)
+static void report_past_end(const struct suspect *suspect)
 {
-    (void)unused;
-    for (uint32_t slot = 0; slot < span->slots; slot++) {
-        const tri_type *type;
-        struct tri__ref ref;
+    const struct tri__scalar *example = &suspect->example;
 
-        if (!tri__is_black(&span->colours[slot]) ||
-            !tri__resolve(span->base + slot * span->slot_bytes, &ref))
-            continue;
-        type = tri__noted_type(&ref);
-        if (type != NULL && type->size != 0 && (type->flags & TRI_TYPE_CONSERVATIVE) == 0)
-            look_at(&ref, type);
-    }
+    tri__warn("%llu word%s past the end of \"%s\" hold%s the address of an object: offset %zu of "
+              "the one at %#zx, which was allocated for %zu element%s, %zu bytes, holds %#zx. "
+              "Allocate as many elements as are used: the collector does not see what lies behind "
+              "them; docs/verify-layout.md",
+              (unsigned long long)suspect->seen, suspect->seen == 1 ? "" : "s", name_of(suspect),
+              suspect->seen == 1 ? "s" : "", example->slot - example->base, (size_t)example->base,
+              example->elements, example->elements == 1 ? "" : "s", example->bytes,
+              (size_t)example->value);
 }
 
 static void report(struct suspect *suspect)
 {
-    const char *name = suspect->type->name != NULL ? suspect->type->name : "a type without a name";
-
     suspect->reported = true;
-    tri__warn(
-        "the word at offset %zu of \"%s\" is declared as no pointer, and holds the address of "
-        "an object in %llu objects, of which the one at %#zx holds %#zx: if it is a pointer, "
-        "name it in TRI_TYPE, or the collector does not see it; docs/verify-layout.md",
-        suspect->offset, name, (unsigned long long)suspect->seen, (size_t)suspect->base,
-        (size_t)suspect->value);
+    if (suspect->offset == PAST_END)
+        report_past_end(suspect);
+    else
+        report_undeclared(suspect);
 }
 
 void tri__verify_layouts(void)
 {
     for (unsigned i = 0; i < SUSPECTS; i++)
         suspects[i].seen = 0;
-    tri__pointer_spans_each(look_at_span, NULL);
+    tri__scalars_each(note, NULL);
     for (unsigned i = 0; i < SUSPECTS; i++)
         if (suspects[i].seen != 0 && !suspects[i].reported)
             report(&suspects[i]);

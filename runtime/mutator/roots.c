@@ -307,6 +307,28 @@ void tri__roots_each_slot(void (*visit)(uintptr_t slot, void *argument), void *a
     tri__rcu_unlock();
 }
 
+static struct tri__root_range range_of(const struct root *root)
+{
+    return (struct tri__root_range){root->base, tri__load_relaxed(&root->limit), root->type,
+                                    root->module};
+}
+
+void tri__roots_each_range(void (*visit)(const struct tri__root_range *range, void *argument),
+                           void *argument)
+{
+    struct table *roots;
+
+    tri__rcu_lock();
+    roots = current_table();
+    for (size_t i = 0; i < roots->count; i++) {
+        struct tri__root_range range = range_of(&roots->roots[i]);
+
+        if (range.base != range.limit) /* it was removed: its type may be gone */
+            visit(&range, argument);
+    }
+    tri__rcu_unlock();
+}
+
 /* The table may be replaced as soon as this returns; the root itself is there as long as the caller
  * keeps it. */
 bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found)
@@ -322,9 +344,7 @@ bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found)
         at++;
     is_there = at < roots->count && roots->roots[at].base < to;
     if (is_there)
-        *found = (struct tri__root_range){roots->roots[at].base,
-                                          tri__load_relaxed(&roots->roots[at].limit),
-                                          roots->roots[at].type, roots->roots[at].module};
+        *found = range_of(&roots->roots[at]);
     tri__rcu_unlock();
     return is_there;
 }

@@ -19,6 +19,10 @@ void tri__handles_scan(tri__buffer_take *take, void *argument);
 void tri__roots_each_slot(void (*visit)(uintptr_t slot, void *argument), void *argument);
 void tri__handles_each_slot(void (*visit)(uintptr_t slot, void *argument), void *argument);
 
+/* All ranges, of modules, too. Who removes one waits meanwhile. Any thread; only for looking. */
+void tri__roots_each_range(void (*visit)(const struct tri__root_range *range, void *argument),
+                           void *argument);
+
 /* For bulk barriers: see tri__find_root. Any thread. */
 bool tri__root_find(uintptr_t from, uintptr_t to, struct tri__root_range *found);
 
