@@ -89,4 +89,4 @@ EXTRA_DIST += %D%/handshakes
 EXTRA_DIST += %D%/run
 EXTRA_DIST += %D%/instructions
 EXTRA_DIST += %D%/paths
-EXTRA_DIST += %D%/paths.c
+EXTRA_DIST += %D%/path_loops.c
