@@ -17,10 +17,10 @@
 /* ThreadSanitizer makes the marker, above all, many times slower: then there is less to mark, and
  * more time. */
 #ifdef TRI__TSAN
-#define DEFAULT_SECONDS 10.0
+#define DEFAULT_SECONDS 6.0
 #define SLOWDOWN 4u
 #else
-#define DEFAULT_SECONDS 5.0
+#define DEFAULT_SECONDS 3.0
 #define SLOWDOWN 1u
 #endif
 
