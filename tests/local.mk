@@ -10,7 +10,6 @@ LDADD = libtricolor_internal.la $(CHECK_LIBS)
 long_unit_tests =
 long_unit_tests += %D%/test_deep_stacks
 long_unit_tests += %D%/test_signal_heap
-long_unit_tests += %D%/test_layout_random
 long_unit_tests += %D%/test_signal_sleep
 long_unit_tests += %D%/test_oom
 long_unit_tests += %D%/test_fork
@@ -26,7 +25,6 @@ unit_tests += %D%/test_arena_gc
 unit_tests += %D%/test_assist
 unit_tests += %D%/test_barrier
 unit_tests += %D%/test_base
-unit_tests += %D%/test_bit_cursor
 unit_tests += %D%/test_blocking
 unit_tests += %D%/test_buffer
 unit_tests += %D%/test_bulk
@@ -44,23 +42,14 @@ unit_tests += %D%/test_fork_children
 unit_tests += %D%/test_fork_windows
 unit_tests += %D%/test_gc
 unit_tests += %D%/test_handoff
-unit_tests += %D%/test_heap_bits
 unit_tests += %D%/test_heap_check
 unit_tests += %D%/test_heap_defects
-unit_tests += %D%/test_gc_program
-unit_tests += %D%/test_histogram
 unit_tests += %D%/test_kvserver_map
 unit_tests += %D%/test_kvserver_values
-unit_tests += %D%/test_layout
-unit_tests += %D%/test_layout_edges
 unit_tests += %D%/test_layout_shapes
-unit_tests += %D%/test_member_name
 unit_tests += %D%/test_marker
 unit_tests += %D%/test_mutator
-unit_tests += %D%/test_page_bits
 unit_tests += %D%/test_page_cache
-unit_tests += %D%/test_page_heap
-unit_tests += %D%/test_page_heap_random
 unit_tests += %D%/test_pointer_mask
 unit_tests += %D%/test_pool
 unit_tests += %D%/test_resolve
@@ -70,13 +59,11 @@ unit_tests += %D%/test_shims
 unit_tests += %D%/test_signal
 unit_tests += %D%/test_signal_cancel
 unit_tests += %D%/test_signal_rules
-unit_tests += %D%/test_size_class
 unit_tests += %D%/test_span
 unit_tests += %D%/test_starvation
 unit_tests += %D%/test_type
 unit_tests += %D%/test_type_build
 unit_tests += %D%/test_type_end
-unit_tests += %D%/test_type_macros
 unit_tests += %D%/test_type_retire
 unit_tests += %D%/test_typed
 unit_tests += %D%/test_user_stack
@@ -89,6 +76,23 @@ unit_tests += %D%/test_verify_layout
 unit_tests += %D%/test_verify_silence
 unit_tests += %D%/test_verify_told
 unit_tests += %D%/test_window
+
+# These have one thread, so ThreadSanitizer would have nothing to see.
+long_one_thread_tests = %D%/test_layout_random
+
+one_thread_tests =
+one_thread_tests += %D%/test_bit_cursor
+one_thread_tests += %D%/test_gc_program
+one_thread_tests += %D%/test_heap_bits
+one_thread_tests += %D%/test_histogram
+one_thread_tests += %D%/test_layout
+one_thread_tests += %D%/test_layout_edges
+one_thread_tests += %D%/test_member_name
+one_thread_tests += %D%/test_page_bits
+one_thread_tests += %D%/test_page_heap
+one_thread_tests += %D%/test_page_heap_random
+one_thread_tests += %D%/test_size_class
+one_thread_tests += %D%/test_type_macros
 
 # Scripts see the variables that AM_TESTS_ENVIRONMENT exports below. Status 77 means skipped.
 long_script_tests =
@@ -278,8 +282,9 @@ EXTRA_DIST += %D%/compile_fail/type_is_packed.c
 
 if HAVE_CHECK
 check_PROGRAMS += $(long_unit_tests) $(unit_tests) $(script_programs)
-TESTS += $(long_script_tests) $(long_unit_tests) $(fault_tests) $(unit_tests) $(script_tests)
-TESTS += $(source_tests)
+check_PROGRAMS += $(long_one_thread_tests) $(one_thread_tests)
+TESTS += $(long_script_tests) $(long_one_thread_tests) $(long_unit_tests) $(fault_tests) $(unit_tests)
+TESTS += $(one_thread_tests) $(script_tests) $(source_tests)
 else
 check-local:
 	@echo "make check is disabled: install Debian package check, then run configure again" >&2; exit 1
@@ -287,7 +292,7 @@ endif
 
 # All but what takes long; scripts/test says what for.
 check-short:
-	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(fault_tests) $(unit_tests) $(script_tests) $(source_tests)'
+	@$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(fault_tests) $(unit_tests) $(one_thread_tests) $(script_tests) $(source_tests)'
 .PHONY: check-short
 
 TEST_EXTENSIONS = .sh
