@@ -195,7 +195,7 @@ class Build:
         self.compiler = make_variable(folder, 'CC')
         self.libraries = [os.path.join(folder, '.libs', 'libtricolor_internal.a')] * 2
         self.libraries += make_variable(folder, 'CHECK_LIBS') + make_variable(folder, 'URCU_LIBS')
-        self.library = self.objects('libtricolor_internal_la_OBJECTS')
+        self.linked = self.objects('libtricolor_internal_la_OBJECTS')
 
     def make(self, *arguments):
         made = subprocess.run(('make', '-s', f'-j{os.cpu_count()}') + arguments, cwd=self.folder,
@@ -230,7 +230,7 @@ class Build:
         """With the file in `folder` instead of its original."""
         own = self.objects(program.replace('/', '_') + '_OBJECTS')
         self.make(*own)
-        changed = [item for item in own + self.library if self.sees(item, path)]
+        changed = [item for item in own + self.linked if self.sees(item, path)]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             compiled = list(pool.map(lambda item: self.compile(folder, item), changed))
         output = os.path.join(folder, os.path.basename(program))
