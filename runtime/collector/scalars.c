@@ -23,6 +23,34 @@ static bool is_looked_into(const tri_type *type)
     return type != NULL && type->size != 0 && (type->flags & TRI_TYPE_CONSERVATIVE) == 0;
 }
 
+/* The words of [slot, limit) that the iterator leaves out: it gives the pointers there, from the
+ * first on. */
+struct gaps {
+    struct tri__type_pointers it;
+    uintptr_t pointer, slot, limit;
+};
+
+static struct gaps gaps_of(struct tri__type_pointers it, uintptr_t slot, uintptr_t limit)
+{
+    struct gaps gaps = {.it = it, .slot = slot, .limit = limit};
+
+    gaps.pointer = tri__type_pointers_next(&gaps.it);
+    return gaps;
+}
+
+/* 0: there is no more. */
+static uintptr_t next_scalar(struct gaps *gaps)
+{
+    while (gaps->slot == gaps->pointer) {
+        gaps->pointer = tri__type_pointers_next(&gaps->it);
+        gaps->slot += TRI_WORD;
+    }
+    if (gaps->slot >= gaps->limit)
+        return 0;
+    gaps->slot += TRI_WORD;
+    return gaps->slot - TRI_WORD;
+}
+
 static bool is_address(uintptr_t value)
 {
     struct tri__ref ref;
@@ -66,17 +94,12 @@ static void suspect_word(const struct visitor *visitor, const struct tri__ref *r
 static void visit_object(const struct visitor *visitor, const struct tri__ref *ref,
                          const tri_type *type)
 {
-    struct tri__type_pointers it = tri__type_pointers_of_ref(ref);
-    uintptr_t limit = tri__ref_limit(ref), pointer = tri__type_pointers_next(&it);
+    uintptr_t limit = tri__ref_limit(ref) & ~(uintptr_t)(TRI_WORD - 1), slot;
+    struct gaps gaps = gaps_of(tri__type_pointers_of_ref(ref), ref->base, limit);
 
-    for (uintptr_t slot = ref->base; slot + TRI_WORD <= limit; slot += TRI_WORD) {
-        uintptr_t value;
+    while ((slot = next_scalar(&gaps)) != 0) {
+        uintptr_t value = tri__stack_word(slot);
 
-        if (slot == pointer) {
-            pointer = tri__type_pointers_next(&it);
-            continue;
-        }
-        value = tri__stack_word(slot);
         if (TRI__UNLIKELY(is_address(value)))
             suspect_word(visitor, ref,
                          (struct tri__scalar){.kind = TRI__HOLDER_OBJECT,
@@ -127,22 +150,17 @@ static void visit_value_word(const struct visitor *visitor, const struct tri__ar
 static bool visit_window_locked(const struct visitor *visitor, const struct tri__arena_chunk *chunk,
                                 size_t at)
 {
-    size_t used = tri__arena_used(chunk);
-    struct tri__type_pointers it;
-    uintptr_t pointer;
+    size_t used = tri__arena_used(chunk), end = at + TRI__ARENA_WINDOW;
+    struct gaps gaps;
+    uintptr_t slot;
 
     if (at >= used)
         return false;
-    it = tri__arena_window(chunk, at, used);
-    pointer = tri__type_pointers_next(&it);
-    for (size_t end = at + TRI__ARENA_WINDOW; at < end && at < used; at += TRI_WORD) {
-        uintptr_t slot = chunk->span.base + at, value;
+    gaps = gaps_of(tri__arena_window(chunk, at, used), chunk->span.base + at,
+                   chunk->span.base + (end < used ? end : used));
+    while ((slot = next_scalar(&gaps)) != 0) {
+        uintptr_t value = tri__stack_word(slot);
 
-        if (slot == pointer) {
-            pointer = tri__type_pointers_next(&it);
-            continue;
-        }
-        value = tri__stack_word(slot);
         if (TRI__UNLIKELY(is_address_of_object(value)))
             visit_value_word(visitor, chunk, slot, value);
     }
@@ -165,21 +183,15 @@ static void visit_chunk(struct tri__arena_chunk *chunk, void *visitor)
 static void visit_root(const struct tri__root_range *root, void *argument)
 {
     const struct visitor *visitor = argument;
-    uintptr_t limit = root->limit & ~(uintptr_t)(TRI_WORD - 1), pointer;
-    struct tri__type_pointers it;
+    uintptr_t limit = root->limit & ~(uintptr_t)(TRI_WORD - 1), slot;
+    struct gaps gaps;
 
     if (!is_looked_into(root->type))
         return;
-    it = tri__type_pointers_of_type(root->type, root->base, limit);
-    pointer = tri__type_pointers_next(&it);
-    for (uintptr_t slot = root->base; slot < limit; slot += TRI_WORD) {
-        uintptr_t value;
+    gaps = gaps_of(tri__type_pointers_of_type(root->type, root->base, limit), root->base, limit);
+    while ((slot = next_scalar(&gaps)) != 0) {
+        uintptr_t value = tri__stack_word(slot);
 
-        if (slot == pointer) {
-            pointer = tri__type_pointers_next(&it);
-            continue;
-        }
-        value = tri__stack_word(slot);
         if (TRI__UNLIKELY(is_address_of_object(value)))
             visitor->visit(&(struct tri__scalar){.kind = TRI__HOLDER_ROOT,
                                                  .type = root->type,
