@@ -103,7 +103,7 @@ _Noreturn static void into_undeclared_root(const struct store *store, uintptr_t 
                "has no pointer there. Name the member in TRI_TYPE; docs/verify-clobber.md",
                store->call, place_of(store), (size_t)slot, (size_t)(slot - root->base),
                (size_t)root->base,
-               root->type->name != NULL ? root->type->name : "a type without a name");
+               tri__type_label(root->type));
 }
 
 /* What is stored there keeps nothing alive: the word belongs to no pointer member, or lies between

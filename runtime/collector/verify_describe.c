@@ -26,9 +26,7 @@ static void describe_owner(char *text, const struct owner *owner)
     const tri_type *type = owner->type;
 
     snprintf(text, TRI__DESCRIPTION, "%s%s%s at %#zx (%zu bytes)", type == NULL ? "" : "\"",
-             type == NULL         ? "an object without pointers"
-             : type->name != NULL ? type->name
-                                  : "a type without a name",
+             type == NULL ? "an object without pointers" : tri__type_label(type),
              type == NULL ? "" : "\"", (size_t)owner->base, owner->bytes);
 }
 

@@ -81,11 +81,6 @@ static void note(const struct tri__scalar *scalar, void *unused)
 
 /* ---- messages ---- */
 
-static const char *name_of(const struct suspect *suspect)
-{
-    return suspect->type->name != NULL ? suspect->type->name : "a type without a name";
-}
-
 /* Of roots and values of arenas each element counts. */
 static void report_undeclared(const struct suspect *suspect)
 {
@@ -98,7 +93,7 @@ static void report_undeclared(const struct suspect *suspect)
         "the word at offset %zu of \"%s\" is declared as no pointer, and holds the address of "
         "an object in %llu %s, of which the one at %#zx holds %#zx: if it is a pointer, "
         "name it in TRI_TYPE, or the collector does not see it; docs/verify-layout.md",
-        suspect->offset, name_of(suspect), (unsigned long long)suspect->seen,
+        suspect->offset, tri__type_label(suspect->type), (unsigned long long)suspect->seen,
         holders[suspect->kind], (size_t)example->base, (size_t)example->value);
 }
 
@@ -110,7 +105,7 @@ static void report_past_end(const struct suspect *suspect)
               "the one at %#zx, which was allocated for %zu element%s, %zu bytes, holds %#zx. "
               "Allocate as many elements as are used: the collector does not see what lies behind "
               "them; docs/verify-layout.md",
-              (unsigned long long)suspect->seen, suspect->seen == 1 ? "" : "s", name_of(suspect),
+              (unsigned long long)suspect->seen, suspect->seen == 1 ? "" : "s", tri__type_label(suspect->type),
               suspect->seen == 1 ? "s" : "", example->slot - example->base, (size_t)example->base,
               example->elements, example->elements == 1 ? "" : "s", example->bytes,
               (size_t)example->value);

@@ -163,7 +163,7 @@ static const char *name_of(const tri_type *type)
         return "an object of unknown type";
     if (type == &tri_type_bytes)
         return "an object without pointers";
-    return type->name != NULL ? type->name : "a type without a name";
+    return tri__type_label(type);
 }
 
 const char *tri__grave_name(uintptr_t base)

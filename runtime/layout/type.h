@@ -42,6 +42,12 @@ uint64_t tri__type_mask_word(const tri_type *type, size_t index);
 size_t tri__type_scan_bytes(const tri_type *type, size_t bytes);
 
 /* May the type get spans of its own? */
+/* For messages. */
+static inline const char *tri__type_label(const tri_type *type)
+{
+    return type->name != NULL ? type->name : "a type without a name";
+}
+
 static inline bool tri__type_has_state(const tri_type *type)
 {
     return (type->extras & TRI__HAS_STATE) != 0;

@@ -161,11 +161,6 @@ bool tri__handshake_is_answered(const struct tri__mutator *self)
     return number_of(tri__load_seqcst(&announced)) == tri__load_relaxed(&self->answered);
 }
 
-static bool is_asked(const struct tri__mutator *mutator)
-{
-    return (tri__load_relaxed(&mutator->writer.cache.front.request) & TRI__REQUEST_ASKED) != 0;
-}
-
 /* true: there was a request, and the caller has to count the answer. Of the thread and the
  * coordinator, whoever updates the word last sees what the other has done [inv.handshake.dekker]. */
 static bool take_request(struct tri__mutator *mutator)
@@ -243,7 +238,7 @@ void tri__handshake_answer(struct tri__mutator *self)
 
     TRI__CHECK(tri__window_depth != 0); /* [inv.window.runtime] */
     let_go(self);
-    if (tri__handshake_is_answered(self) && !is_asked(self))
+    if (tri__handshake_is_answered(self) && !tri__mutator_is_asked(self))
         return;
     start = tri__os_now();
     do {
@@ -360,7 +355,7 @@ static void begin_asking(void)
 static void interrupt_silent(struct tri__mutator *mutator, void *unused)
 {
     (void)unused;
-    if (is_asked(mutator) && tri__load_relaxed(&mutator->state) == TRI__RUNNING)
+    if (tri__mutator_is_asked(mutator) && tri__load_relaxed(&mutator->state) == TRI__RUNNING)
         tri__signal_send(mutator);
 }
 

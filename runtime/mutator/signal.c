@@ -177,11 +177,6 @@ static void answer_at(struct tri__mutator *self, const struct call *call)
     self->interrupted = (struct tri__interrupted){0};
 }
 
-static bool is_asked(const struct tri__mutator *self)
-{
-    return (tri__load_relaxed(&self->writer.cache.front.request) & TRI__REQUEST_ASKED) != 0;
-}
-
 static bool is_held(const struct tri__mutator *self)
 {
     return (tri__load_relaxed(&self->writer.cache.front.request) & TRI__REQUEST_HELD) != 0;
@@ -238,7 +233,7 @@ static void handle(int number, siginfo_t *info, void *context)
 
     if (self != NULL)
         tri__store_relaxed(&self->signalled, false);
-    if (self != NULL && is_asked(self)) {
+    if (self != NULL && tri__mutator_is_asked(self)) {
         tri__store_relaxed(&self->refused_stack, tri__context_stack(context));
         tri__store_relaxed(&self->refused_at, tri__context_pc(context)); /* unless it answers */
         answer_or_put_off(self, &call);
@@ -372,7 +367,7 @@ void tri__signal_thread_ended(uint32_t tid)
 /* Who leaves takes the request back first, and nobody waits for it any more [inv.thread.ended]. */
 void tri__signal_check_alive(const struct tri__mutator *mutator)
 {
-    if (tri__os_signal_thread(mutator->tid, 0) == -ESRCH && is_asked(mutator) &&
+    if (tri__os_signal_thread(mutator->tid, 0) == -ESRCH && tri__mutator_is_asked(mutator) &&
         tri__load_relaxed(&mutator->state) == TRI__RUNNING)
         tri__signal_thread_ended(mutator->tid);
 }

@@ -46,16 +46,11 @@ static void end_thread(void *unused)
     tri__blocking_leave_all();
 }
 
-static void watch(void)
+void tri__thread_end_watch(void)
 {
     if (watched || __cxa_thread_atexit_impl == NULL)
         return;
     watched = __cxa_thread_atexit_impl(end_thread, NULL, &__dso_handle) == 0;
-}
-
-void tri__thread_end_watch(void)
-{
-    watch();
 }
 
 /* For the poison only: a thread may well use the heap in its destructors first, when it is too late
@@ -65,6 +60,6 @@ void tri__thread_end_watch_attached(void)
     if (__asan_unpoison_memory_region == NULL || __lsan_disable == NULL || __lsan_enable == NULL)
         return;
     __lsan_disable();
-    watch();
+    tri__thread_end_watch();
     __lsan_enable();
 }

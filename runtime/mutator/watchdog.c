@@ -86,27 +86,18 @@ struct collected {
     unsigned count; /* of all, also of those that had no room */
 };
 
-static uint32_t request_of(const struct tri__mutator *mutator)
-{
-    return tri__load_relaxed(&mutator->writer.cache.front.request);
-}
-
-static bool is_asked(const struct tri__mutator *mutator)
-{
-    return (request_of(mutator) & TRI__REQUEST_ASKED) != 0;
-}
-
 static void collect_silent(struct tri__mutator *mutator, void *argument)
 {
     struct collected *collected = argument;
 
-    if (!is_asked(mutator))
+    if (!tri__mutator_is_asked(mutator))
         return;
     tri__signal_check_alive(mutator);
     if (collected->count < THREADS_MAX)
-        collected->threads[collected->count] = (struct silent){
-            mutator->tid, request_of(mutator), tri__load_relaxed(&mutator->refused_at),
-            tri__load_relaxed(&mutator->refused_stack)};
+        collected->threads[collected->count] =
+            (struct silent){mutator->tid, tri__load_relaxed(&mutator->writer.cache.front.request),
+                            tri__load_relaxed(&mutator->refused_at),
+                            tri__load_relaxed(&mutator->refused_stack)};
     collected->count++;
 }
 
@@ -121,7 +112,7 @@ static void look_for(struct tri__mutator *mutator, void *argument)
 {
     struct sought *sought = argument;
 
-    if (mutator->tid == sought->tid && is_asked(mutator))
+    if (mutator->tid == sought->tid && tri__mutator_is_asked(mutator))
         sought->found = true;
 }
 
@@ -236,8 +227,7 @@ static void say_place(const struct silent *thread)
     bool sleeps = read_syscall(thread->tid, &number, &pointer, &pc);
 
     if (sleeps) {
-        say("  it sleeps in system call %ld; what lies in code of its stack, callers and "
-            "leftovers:",
+        say("  it sleeps in system call %ld; what lies in code of its stack, callers and leftovers:",
             number);
         say_where("at ", pc);
         say_stack(pointer);
@@ -277,8 +267,7 @@ static void say_reason(const struct silent *thread, const char *status)
 
     if (trouble != NULL)
         say("  it cannot be asked by a signal: %s; it has to come to a safepoint (tri_safepoint), "
-            "or "
-            "to sleep in TRI_BLOCKING",
+            "or to sleep in TRI_BLOCKING",
             trouble);
     else
         say_blocked(status);
