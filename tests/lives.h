@@ -23,40 +23,11 @@
 #define SLOTS 64
 #define LENGTH 8
 
-typedef struct node {
-    struct node *next;
-    uintptr_t key;
-} node;
-TRI_TYPE(node, next);
+#include "node_list.h"
 
 TRI_ROOT static node *lists[SLOTS];
 
 static uint64_t seed;
-
-static inline node *list_of(uintptr_t key)
-{
-    node *list = NULL;
-
-    for (int i = 0; i < LENGTH; i++) {
-        node *fresh = tri_new(node);
-
-        if (fresh == NULL)
-            abort();
-        fresh->key = key;
-        tri_init_store(&fresh->next, list);
-        list = fresh;
-    }
-    return list;
-}
-
-static inline bool is_list_of(const node *list, uintptr_t key)
-{
-    int length = 0;
-
-    for (; list != NULL && list->key == key; list = list->next)
-        length++;
-    return list == NULL && length == LENGTH;
-}
 
 static inline void fill_lists(void)
 {

@@ -247,6 +247,7 @@ EXTRA_DIST += %D%/forked.h
 EXTRA_DIST += %D%/full_heap.h
 EXTRA_DIST += %D%/limited.h
 EXTRA_DIST += %D%/lives.h
+EXTRA_DIST += %D%/node_list.h
 EXTRA_DIST += %D%/phase.h
 EXTRA_DIST += %D%/program_layouts.h
 EXTRA_DIST += %D%/random.h

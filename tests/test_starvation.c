@@ -25,39 +25,10 @@
 #define CYCLES 3
 #define LENGTH 20
 
-typedef struct node {
-    struct node *next;
-    uintptr_t key;
-} node;
-TRI_TYPE(node, next);
+#include "node_list.h"
 
 static uint32_t stop;    /* atomic */
 static uint32_t started; /* atomic */
-
-static node *list_of(uintptr_t key)
-{
-    node *list = NULL;
-
-    for (int i = 0; i < LENGTH; i++) {
-        node *fresh = tri_new(node);
-
-        if (fresh == NULL)
-            abort();
-        fresh->key = key;
-        tri_init_store(&fresh->next, list);
-        list = fresh;
-    }
-    return list;
-}
-
-static void check_list(const node *list, uintptr_t key)
-{
-    int length = 0;
-
-    for (; list != NULL && list->key == key; list = list->next)
-        length++;
-    ck_assert(list == NULL && length == LENGTH);
-}
 
 /* ---- threads that take all the time they get ---- */
 
@@ -69,7 +40,7 @@ static void *allocate_on(void *unused)
     tri__fetch_add_relaxed(&started, 1);
     while (tri__load_relaxed(&stop) == 0)
         list_of(1);
-    check_list(mine, 3);
+    ck_assert(is_list_of(mine, 3));
     return NULL;
 }
 
@@ -81,7 +52,7 @@ static void *poll_on(void *unused)
     tri__fetch_add_relaxed(&started, 1);
     while (tri__load_relaxed(&stop) == 0)
         tri_safepoint();
-    check_list(mine, 5);
+    ck_assert(is_list_of(mine, 5));
     return NULL;
 }
 

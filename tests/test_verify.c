@@ -17,12 +17,6 @@
 #include "collector/cycle.h"
 #include "mutator/roots.h"
 
-typedef struct wide {
-    uintptr_t numbers[100];
-    link_t *link;
-} wide;
-TRI_TYPE(wide, link);
-
 typedef struct owner {
     link_t *first;
     uintptr_t number[2];
@@ -385,18 +379,7 @@ static void *take_turns(void *unused)
 
 static void collect_beside_turns(void)
 {
-    pthread_t thread;
-
-    start_verified("barrier");
-    if (pthread_create(&thread, NULL, take_turns, NULL) != 0)
-        abort();
-    for (int i = 0; i < 30; i++)
-        tri_collect();
-    tri__store_relaxed(&stop, 1);
-    TRI_BLOCKING
-        pthread_join(thread, NULL);
-    tri_shutdown();
-    _exit(0);
+    run_beside_cycles("barrier", take_turns, &stop, 30);
 }
 
 /* What verification reads of a slot that its thread has not handed out yet is no race: for

@@ -14,12 +14,6 @@
 /* There in sanitized builds: then freed memory is poisoned, and must not be read. */
 void __asan_poison_memory_region(const volatile void *start, size_t bytes) __attribute__((weak));
 
-typedef struct wide { /* with a footer */
-    uintptr_t numbers[100];
-    link_t *link;
-} wide;
-TRI_TYPE(wide, link);
-
 typedef struct owner {
     link_t *first, *second;
     wide *wide;

@@ -13,12 +13,6 @@
 
 #include "base/atomic.h"
 
-typedef struct wide { /* with a footer */
-    uintptr_t numbers[100];
-    link_t *link;
-} wide;
-TRI_TYPE(wide, link);
-
 typedef struct owner {
     link_t *first, *second;
     wide *wide;

@@ -230,18 +230,7 @@ static void *come_and_go(void *unused)
 
 static void run_correct(void)
 {
-    pthread_t thread;
-
-    start_verified("layout,clobber");
-    if (pthread_create(&thread, NULL, come_and_go, NULL) != 0)
-        abort();
-    for (int i = 0; i < 30; i++)
-        tri_collect();
-    tri__store_relaxed(&stop, 1);
-    TRI_BLOCKING
-        pthread_join(thread, NULL);
-    tri_shutdown();
-    _exit(0);
+    run_beside_cycles("layout,clobber", come_and_go, &stop, 30);
 }
 
 START_TEST(correct_programs_pass_in_silence)

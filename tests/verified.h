@@ -6,17 +6,27 @@
 
 #include <check.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <tricolor.h>
 
 #include "capture.h"
+
+#include "base/atomic.h"
 
 typedef struct link {
     uintptr_t number;
     struct link *next;
 } link_t;
 TRI_TYPE(link_t, next);
+
+typedef struct wide { /* with a footer */
+    uintptr_t numbers[100];
+    link_t *link;
+} wide;
+TRI_TYPE(wide, link);
 
 static inline void start_verified(const char *modes)
 {
@@ -27,6 +37,24 @@ static inline void start_verified(const char *modes)
     config.verify = modes;
     if (tri_init(&config) != 0)
         abort();
+}
+
+/* A thread works, beside so many cycles, until *stop. */
+static inline _Noreturn void run_beside_cycles(const char *modes, void *(*work)(void *),
+                                               uint32_t *stop, int cycles)
+{
+    pthread_t thread;
+
+    start_verified(modes);
+    if (pthread_create(&thread, NULL, work, NULL) != 0)
+        abort();
+    for (int i = 0; i < cycles; i++)
+        tri_collect();
+    tri__store_relaxed(stop, 1);
+    TRI_BLOCKING
+        pthread_join(thread, NULL);
+    tri_shutdown();
+    _exit(0);
 }
 
 static inline void expect_silence(void (*program)(void))
