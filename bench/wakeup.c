@@ -3,8 +3,9 @@
  *
  * One thread asks, running ones look for that all the time, answer, and the last to answer wakes the
  * one that has asked: no less is needed, so what this takes is the machine's and the scheduler's.
- * Before it asks, the asker works for a while, as a marker does, or sleeps. The answers of both kinds
- * of programs can be compared on the same machine at the same time: bench/handshakes does. */
+ * Before it asks, the asker works for a while, as a marker does, or sleeps. An answer can be made to
+ * take some time, as a scan of a stack does: then the asker is asleep when it comes. What this and a
+ * heap take can be compared on the same machine at the same time: bench/handshakes does. */
 #include "bench/bench.h"
 
 #include <getopt.h>
@@ -19,7 +20,14 @@ struct shared {
     uint32_t asked;   /* atomic: counts the questions */
     uint32_t pending; /* atomic: answers still to come */
     uint32_t stop;    /* atomic */
+    uint64_t effort;  /* ns an answer takes */
 };
+
+static void work_until(uint64_t end)
+{
+    while (bench_now() < end)
+        continue;
+}
 
 static void *run(void *argument)
 {
@@ -32,16 +40,11 @@ static void *run(void *argument)
         if (asked == seen)
             continue;
         seen = asked;
+        work_until(bench_now() + shared->effort);
         if (__atomic_sub_fetch(&shared->pending, 1, __ATOMIC_ACQ_REL) == 0)
             sem_post(&shared->answered);
     }
     return NULL;
-}
-
-static void work_until(uint64_t end)
-{
-    while (bench_now() < end)
-        continue;
 }
 
 static void sleep_for(uint64_t ns)
@@ -83,6 +86,7 @@ int main(int argc, char **argv)
         {"running", required_argument, NULL, 'r'},
         {"rounds", required_argument, NULL, 'n'},
         {"working", required_argument, NULL, 'w'},
+        {"effort", required_argument, NULL, 'e'},
         {NULL, 0, NULL, 0},
     };
     static struct shared shared;
@@ -102,8 +106,11 @@ int main(int argc, char **argv)
         case 'w':
             working = bench_parse(optarg, "working", 0, MICROSECONDS_MAX);
             break;
+        case 'e':
+            shared.effort = 1000 * bench_parse(optarg, "effort", 0, MICROSECONDS_MAX);
+            break;
         default:
-            fprintf(stderr, "usage: %s [--running N] [--rounds N] [--working US]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--running N] [--rounds N] [--working US] [--effort US]\n", argv[0]);
             exit(2);
         }
     times = heap_checked(calloc(rounds, sizeof *times));

@@ -79,6 +79,7 @@ static void safepoint(struct tri__cache *cache)
     if (allocated != 0 && (tri__pace_is_due() || chaos_wants_cycle()))
         tri__cycle_request();
     tri__assist(self, allocated);
+    tri__handshake_answer(self); /* who was asked meanwhile has left off */
 }
 
 static void refilled(struct tri__cache *cache, uint64_t start)

@@ -339,7 +339,7 @@ def print_table(builder, sections, chosen):
 def main(doc, sections, make_builder):
     """`sections`: pairs of a heading and its mutants."""
     mutants = [mutant for _, some in sections for mutant in some]
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or (sys.argv[1].startswith('-') and sys.argv[1] != '--check'):
         print(doc)
         return 2
     errors = check(mutants) + check_models(mutants)

@@ -57,6 +57,30 @@ START_TEST(assists_while_it_may)
 }
 END_TEST
 
+/* A handshake does not wait for more than a few batches. */
+START_TEST(who_is_asked_leaves)
+{
+    uint32_t *request;
+
+    start_quiet();
+    request = &own_writer()->cache.front.request;
+    begin_mark(TRI__BARRIER_SCANNED);
+    tri__assist_open();
+    give_a_buffer_away();
+    give_a_buffer_away();
+    own_writer()->owed = 2;
+    tri__fetch_or_relaxed(request, TRI__REQUEST_ASKED);
+    tri__assist(tri__mutator_self(), 0);
+    tri__fetch_and_relaxed(request, ~(uint32_t)TRI__REQUEST_ASKED);
+    ck_assert_uint_eq(tri__buffers_full(), 1);
+    assist();
+    ck_assert_uint_eq(tri__buffers_full(), 0);
+    tri__assist_close();
+    end_mark();
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- beside who closes ---- */
 
 /* Both are there, so many times. */
@@ -156,6 +180,7 @@ int main(void)
 
     tcase_set_timeout(core, 60);
     tcase_add_test(core, assists_while_it_may);
+    tcase_add_test(core, who_is_asked_leaves);
     tcase_add_loop_test(core, closing_beside_an_assist, 0, 2);
     suite_add_tcase(suite, core);
     return run_suite(suite);

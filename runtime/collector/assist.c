@@ -13,6 +13,9 @@
 #include "collector/marker.h"
 #include "collector/pace.h"
 
+/* Some microseconds; ten when it is a piece of a large object. */
+#define STEP_EFFORT (UINT64_C(16) << 10)
+
 static uint32_t open; /* atomic */
 
 void tri__assist_open(void)
@@ -25,10 +28,29 @@ void tri__assist_close(void)
     tri__store_seqcst(&open, 0);
 }
 
-static void take_buffers_on(struct tri__marker *marker, uint32_t count)
+/* A few batches at a time: who is asked in a handshake leaves, and lets nobody wait for a whole
+ * portion. What is left of it is dropped: no more than one portion a handshake. */
+static bool work_unless_asked(const struct tri__mutator *self, struct tri__marker *marker,
+                              uint64_t effort)
 {
-    while (count-- > 0 && tri__buffer_drain_full(tri__marker_take, marker) != 0)
-        tri__marker_work(marker, TRI__BUFFER_ENTRIES * TRI__OBJECT_EFFORT);
+    uint64_t stop = marker->effort + effort, before = UINT64_MAX;
+
+    while (!tri__mutator_is_asked(self)) {
+        if (marker->effort >= stop || marker->effort == before)
+            return true;
+        before = marker->effort;
+        tri__marker_work(marker, STEP_EFFORT);
+    }
+    return false;
+}
+
+static void take_on(const struct tri__mutator *self, struct tri__marker *marker, uint64_t effort,
+                    uint32_t buffers)
+{
+    while (buffers-- > 0 && tri__buffer_drain_full(tri__marker_take, marker) != 0)
+        if (!work_unless_asked(self, marker, TRI__BUFFER_ENTRIES * TRI__OBJECT_EFFORT))
+            return;
+    work_unless_asked(self, marker, effort);
 }
 
 static void quantum(struct tri__mutator *self, uint64_t effort, uint32_t buffers)
@@ -39,8 +61,7 @@ static void quantum(struct tri__mutator *self, uint64_t effort, uint32_t buffers
     tri__marker_enter(&marker);
     tri__chaos(TRI__CHAOS_ASSIST);
     if (tri__load_seqcst(&open) != 0) {
-        take_buffers_on(&marker, buffers);
-        tri__marker_work(&marker, effort);
+        take_on(self, &marker, effort, buffers);
         tri__add_single_writer(&self->assists, 1);
     }
     tri__marker_leave(&marker);

@@ -107,14 +107,14 @@ static inline struct tri__mutator *tri__mutator_of_cache(struct tri__cache *cach
 /* What threads point to before their first use of the heap. Never written. */
 extern struct tri__front tri__unattached;
 
-/* The calling thread's block, or NULL. Also inside TRI_BLOCKING, where the block itself may be the
- * collector's: only the pointer is looked at. */
 /* Has it not answered yet? */
 static inline bool tri__mutator_is_asked(const struct tri__mutator *mutator)
 {
     return (tri__load_relaxed(&mutator->writer.cache.front.request) & TRI__REQUEST_ASKED) != 0;
 }
 
+/* The calling thread's block, or NULL. Also inside TRI_BLOCKING, where the block itself may be the
+ * collector's: only the pointer is looked at. */
 static inline struct tri__mutator *tri__mutator_self(void)
 {
     if (tri__self == &tri__unattached)
