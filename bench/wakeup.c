@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* wakeup: what a handshake costs without a collector, in microseconds.
  *
- * One thread asks, running ones look for that all the time, answer, and the last to answer wakes the
- * one that has asked: no less is needed, so what this takes is the machine's and the scheduler's.
- * Before it asks, the asker works for a while, as a marker does, or sleeps. An answer can be made to
- * take some time, as a scan of a stack does: then the asker is asleep when it comes. What this and a
- * heap take can be compared on the same machine at the same time: bench/handshakes does. */
+ * One thread asks, running ones look for that all the time, answer, and the last to answer wakes
+ * the one that has asked: no less is needed, so what this takes is the machine's and the
+ * scheduler's. Before it asks, the asker works for a while, as a marker does, or sleeps. An answer
+ * can be made to take some time, as a scan of a stack does: then the asker is asleep when it comes.
+ * What this and a heap take can be compared on the same machine at the same time: bench/handshakes
+ * does. */
 #include "bench/bench.h"
 
 #include <getopt.h>
@@ -110,7 +111,8 @@ int main(int argc, char **argv)
             shared.effort = 1000 * bench_parse(optarg, "effort", 0, MICROSECONDS_MAX);
             break;
         default:
-            fprintf(stderr, "usage: %s [--running N] [--rounds N] [--working US] [--effort US]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--running N] [--rounds N] [--working US] [--effort US]\n",
+                    argv[0]);
             exit(2);
         }
     times = heap_checked(calloc(rounds, sizeof *times));
