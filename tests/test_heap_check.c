@@ -87,6 +87,34 @@ START_TEST(checks_beside_threads_that_allocate)
 }
 END_TEST
 
+TRI_ROOT static void *grown[64];
+
+/* The heap has to grow for it, and then the thread is gone. */
+static void *grow(void *slot)
+{
+    tri_store((void **)slot, tri_alloc_bytes(20 << 20));
+    return NULL;
+}
+
+/* With delays where the check has just seen how large the heap is [inv.check.alone]. */
+START_TEST(threads_end_beside_a_check)
+{
+    tri_config config = TRI_CONFIG_INIT;
+    pthread_t thread;
+
+    config.gc_percent = -1;
+    config.verify = "chaos=3:check";
+    ck_assert_int_eq(tri_init(&config), 0);
+    for (size_t i = 0; i < 64; i++) {
+        ck_assert_int_eq(tri_thread_create(&thread, NULL, grow, &grown[i]), 0);
+        expect_none();
+        TRI_BLOCKING
+            pthread_join(thread, NULL);
+    }
+    stop();
+}
+END_TEST
+
 static uint32_t in_hand; /* atomic */
 
 /* In the middle of giving a span back (tri__span_retract), with no safepoint until it is over; it
@@ -180,6 +208,7 @@ int main(void)
     tcase_set_timeout(right, 120);
     tcase_add_test(right, finds_nothing_in_a_heap_that_is_right);
     tcase_add_loop_test(right, checks_beside_threads_that_allocate, 0, 6);
+    tcase_add_test(right, threads_end_beside_a_check);
     tcase_add_test(right, a_span_is_entered_beside_the_walk);
     tcase_add_test(right, a_thread_with_a_span_in_hand_is_waited_for);
     tcase_add_test(right, several_threads_may_check_at_a_time);

@@ -93,13 +93,14 @@ fails()
     exit 1
 }
 
-# A seed is for chance: it may need more runs, the more the busier the machine is.
+# Where threads race, or a seed is given, a run may end well by chance: the more often, the busier the
+# machine is (two of 40, for the program of docs/verify.md).
 run_wrong() # run_wrong <mode>
 {
     run "$1"
     for _ in $(seq 20); do
-        case $1,$status in
-        *chaos=*,0) run "$1" ;;
+        case $page,$status in
+        verify,0 | chaos,0) grep -q '^tricolor: a barrier is missing' "$work/output" || run "$1" ;;
         esac
     done
 }
@@ -178,7 +179,7 @@ check_report() # check_report <n> <mode>
 # Reported, and nothing is lost.
 check_warning() # check_warning <n>
 {
-    run barrier=warn
+    run_wrong barrier=warn
     [ "$status" -eq 0 ] || fails "wrong program $1 of docs/$page.md was to be warned only"
     grep -q '^tricolor: a barrier is missing' "$work/output" ||
         fails "wrong program $1 of docs/$page.md was to be warned"

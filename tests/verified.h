@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/verified.h: programs that run in a child under TRICOLOR_VERIFY, with no cycle but those
- * that they ask for; correct ones pass in silence. */
+/* tests/verified.h: programs that run in a child under TRICOLOR_VERIFY; correct ones pass in silence. */
 #ifndef TRI__TESTS_VERIFIED_H
 #define TRI__TESTS_VERIFIED_H
 
@@ -28,6 +27,7 @@ typedef struct wide { /* with a footer */
 } wide;
 TRI_TYPE(wide, link);
 
+/* No cycle but those that are asked for. */
 static inline void start_verified(const char *modes)
 {
     tri_config config = TRI_CONFIG_INIT;
@@ -39,13 +39,20 @@ static inline void start_verified(const char *modes)
         abort();
 }
 
+/* For programs that allocate until they are told to stop: cycles may be slow. */
+static inline void start_bounded(const char *modes)
+{
+    start_verified(modes);
+    tri_set_gc_percent(100);
+}
+
 /* A thread works, beside so many cycles, until *stop. */
 static inline _Noreturn void run_beside_cycles(const char *modes, void *(*work)(void *),
                                                uint32_t *stop, int cycles)
 {
     pthread_t thread;
 
-    start_verified(modes);
+    start_bounded(modes);
     if (pthread_create(&thread, NULL, work, NULL) != 0)
         abort();
     for (int i = 0; i < cycles; i++)

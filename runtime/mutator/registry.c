@@ -64,7 +64,7 @@ void tri__registry_each(void (*visit)(struct tri__mutator *mutator, void *argume
 
 size_t tri__registry_size(void)
 {
-    return tri__load_relaxed(&attached);
+    return tri__load_acquire(&attached); /* acq <- rel in tri__registry_remove_locked() */
 }
 
 uint64_t tri__registry_entered(void)
@@ -112,7 +112,7 @@ int tri__registry_enter_locked(struct tri__mutator *mutator)
         return -ENOMEM;
     fresh->mutators[fresh->count++] = mutator;
     replace_locked(fresh);
-    tri__store_relaxed(&attached, fresh->count);
+    tri__store_release(&attached, fresh->count); /* the same */
     tri__add_single_writer(&entered, 1); /* under the lock */
     return 0;
 }
@@ -128,7 +128,7 @@ void tri__registry_remove_locked(struct tri__mutator *mutator)
 {
     struct tri__members *fresh = copy_members(mutator, 0);
 
-    tri__store_relaxed(&attached, attached - 1);
+    tri__store_release(&attached, attached - 1); /* rel -> acq in tri__registry_size() */
     if (fresh != NULL)
         replace_locked(fresh);
     else

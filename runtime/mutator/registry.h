@@ -33,7 +33,7 @@ void tri__registry_remove_locked(struct tri__mutator *mutator);
  * Threads that leave at the same moment may be visited still; with the lock held, none leaves. */
 void tri__registry_each(void (*visit)(struct tri__mutator *mutator, void *argument), void *argument);
 
-/* Members, gaps not counted. A recent value. */
+/* Members, gaps not counted. A recent value; what those have done that had left by then is seen. */
 size_t tri__registry_size(void);
 
 /* How many members have ever been entered. */
