@@ -50,9 +50,10 @@ bool tri__compare_exchange_slow(void *slot, void *expected, uintptr_t desired)
     uintptr_t *word = slot, *found = expected;
     uintptr_t old = *found;
 
-    tri__watch_store("tri_compare_exchange", slot, desired, __builtin_return_address(0));
+    tri__watch_try("tri_compare_exchange", slot, desired, __builtin_return_address(0));
     if (!tri__cas_acqrel(word, found, desired))
         return false;
+    tri__watch_told(slot, desired);
     if (writer != NULL) {
         tri__shade_old(writer, old);
         tri__shade_new(writer, desired);

@@ -102,8 +102,7 @@ _Noreturn static void into_undeclared_root(const struct store *store, uintptr_t 
                "at %#zx is at offset %zu of the root at %#zx (tri_root_add), of type \"%s\", which "
                "has no pointer there. Name the member in TRI_TYPE; docs/verify-clobber.md",
                store->call, place_of(store), (size_t)slot, (size_t)(slot - root->base),
-               (size_t)root->base,
-               tri__type_label(root->type));
+               (size_t)root->base, tri__type_label(root->type));
 }
 
 /* What is stored there keeps nothing alive: the word belongs to no pointer member, or lies between
@@ -224,19 +223,16 @@ static void check_old(const struct store *store, uintptr_t slot)
 
 /* ---- all of it ---- */
 
-/* true: there is no more to look at. */
-static bool note_told(uintptr_t slot, size_t bytes, uintptr_t value)
+static bool is_only_told_of(void)
 {
-    if ((tri__watched & TRI__WATCH_TOLD) != 0)
-        tri__told_note(slot, bytes, value);
     return tri__watched == TRI__WATCH_TOLD;
 }
 
-void tri__watch_store_slow(const char *call, uintptr_t slot, uintptr_t value, const void *caller)
+void tri__watch_try_slow(const char *call, uintptr_t slot, uintptr_t value, const void *caller)
 {
     struct store store = {call, caller};
 
-    if (note_told(slot, TRI_WORD, value))
+    if (is_only_told_of())
         return;
     tri__watch_use(call, caller);
     check_slot(&store, slot);
@@ -247,13 +243,27 @@ void tri__watch_store_slow(const char *call, uintptr_t slot, uintptr_t value, co
     check_value(&store, value);
 }
 
+static bool is_word(const struct tri__range *range)
+{
+    return range->bytes == TRI_WORD && range->src != 0 && range->src % TRI_WORD == 0;
+}
+
+/* A word that is copied is as good as one that is stored. */
+static void tell_of_range(const struct tri__range *range)
+{
+    if ((tri__watched & TRI__WATCH_TOLD) != 0 && range->bytes != 0)
+        tri__told_note(range->dst, range->bytes,
+                       is_word(range) ? tri__load_relaxed((uintptr_t *)range->src) : 0);
+}
+
 void tri__watch_range_slow(const struct tri__range *range, const void *caller)
 {
     struct store store = {range->call, caller};
     struct tri__type_pointers it;
     uintptr_t slot;
 
-    if (note_told(range->dst, range->bytes, 0))
+    tell_of_range(range);
+    if (is_only_told_of())
         return;
     tri__watch_use(range->call, caller);
     if (range->bytes == 0)

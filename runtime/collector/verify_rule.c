@@ -44,6 +44,12 @@ static void find_neighbours(struct neighbours *found, struct tri__type_pointers 
         found->behind = tri__type_pointers_next(&it);
 }
 
+/* Of a flexible object: its fixed part, or an element of its tail. */
+static const tri_type *part_at(const tri_type *type, size_t offset)
+{
+    return type != NULL && type->tail != NULL && offset >= type->size ? type->tail : type;
+}
+
 /* TRI_ROOT variables have nothing to do with each other; and an arena may be freed at any moment,
  * while roots stay as long as they are walked over. */
 static struct neighbours neighbours_of(const struct tri__finding *finding)
@@ -54,7 +60,7 @@ static struct neighbours neighbours_of(const struct tri__finding *finding)
     const tri_type *type = NULL;
 
     if (holder->kind == TRI__HOLDER_OBJECT) {
-        type = tri__noted_type(&holder->ref);
+        type = part_at(tri__noted_type(&holder->ref), finding->slot - holder->ref.base);
         find_neighbours(&found, tri__type_pointers_of_ref(&holder->ref), finding->slot);
     } else if (holder->kind == TRI__HOLDER_ROOT &&
                tri__root_find(finding->slot, finding->slot + 1, &root) && !root.module) {
