@@ -15,7 +15,9 @@
 
 #include "base/atomic.h"
 #include "collector/cycle.h"
+#include "collector/verify_describe.h"
 #include "mutator/roots.h"
+#include "mutator/use.h"
 
 typedef struct owner {
     link_t *first;
@@ -29,8 +31,21 @@ typedef struct both {
 } both;
 TRI_TYPE(both, left, right);
 
+typedef struct entry {
+    link_t *link;
+    uintptr_t number;
+} entry;
+TRI_TYPE(entry, link);
+
+typedef struct index {
+    uintptr_t length;
+    entry entries[];
+} index_t;
+TRI_FLEX_TYPE_OF(index_t, entries, entry);
+
 TRI_ROOT static owner *root;
 TRI_ROOT static both *halves;
+TRI_ROOT static index_t *contents;
 TRI_ROOT static link_t *told;
 TRI_ROOT static link_t *second_root;
 
@@ -67,6 +82,7 @@ static void make_world(void)
     tri_store(&root->first, tri_new(link_t));
     tri_store(&root->wide, tri_new(wide));
     tri_store(&halves, tri_new(both));
+    tri_store(&contents, tri_new_flex(index_t, 3));
     tri_store(&told, tri_new(link_t));
     tri_store(&told->next, NULL);
     handle = tri_handle_new(tri_new_ptrs(40000));
@@ -128,6 +144,11 @@ static void store_alone(void)
     halves->right = reveal(lost);
 }
 
+static void store_in_tail(void)
+{
+    contents->entries[1].link = reveal(lost);
+}
+
 static void store_over_told(void)
 {
     told->next = reveal(lost);
@@ -158,6 +179,8 @@ static const struct wrong {
     {copy_struct, "the pointer \"left\" at offset 0 of \"both\" at 0x",
      "  among the latest stores that were told of there is none to that object", COPY},
     {store_alone, "the pointer \"right\" at offset 8 of \"both\" at 0x", NULL, PLAIN},
+    {store_in_tail, "the pointer \"entries[1].link\" at offset 24 of \"index_t\" at 0x", NULL,
+     PLAIN_OR_COPY},
     {store_over_told, "the pointer \"next\" at offset 8 of \"link_t\" at 0x",
      "  the last store to that word that was told of, by thread ", PLAIN},
 };
@@ -390,6 +413,36 @@ START_TEST(numbers_may_be_where_pointers_were)
 }
 END_TEST
 
+/* ---- two messages at once ---- */
+
+static void *describe_on(void *unused)
+{
+    char text[2 * TRI__DESCRIPTION];
+
+    do
+        tri__describe_slot(text, (uintptr_t)&root);
+    while (tri__load_relaxed(&stop) == 0);
+    ck_assert_msg(strstr(text, "test_verify+0x") != NULL, "%s", text);
+    return unused;
+}
+
+/* The collector reports with barrier=warn while a thread comes to a fatal end: for
+ * ThreadSanitizer. */
+START_TEST(code_is_named_beside_a_report)
+{
+    pthread_t thread;
+    char text[300];
+
+    start_quiet();
+    ck_assert_int_eq(pthread_create(&thread, NULL, describe_on, NULL), 0);
+    tri__use_name_code((const void *)(uintptr_t)describe_on, text, sizeof text);
+    ck_assert_msg(strstr(text, "test_verify+0x") != NULL, "%s", text);
+    tri__store_relaxed(&stop, 1);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    tri_shutdown();
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("verify");
@@ -402,6 +455,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, forgotten_members_are_named);
     tcase_add_test(tests, correct_programs_pass_in_silence);
     tcase_add_test(tests, numbers_may_be_where_pointers_were);
+    tcase_add_test(tests, code_is_named_beside_a_report);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -102,13 +102,15 @@ static bool is_handle(uintptr_t slot)
 /* A root that cannot be found any more has been removed at this moment. */
 static void describe_outside(char *text, const char *what, uintptr_t slot)
 {
+    static struct tri__code_map map;
     struct tri__root_range root;
     char module[MODULE];
 
-    if (!tri__root_find(slot, slot + 1, &root) || slot < root.base) {
+    if (!tri__root_find(slot, slot + 1, &root)) {
         snprintf(text, SLOT, "the %s at %#zx", is_handle(slot) ? "handle" : "root", (size_t)slot);
     } else if (root.module) {
-        tri__code_map_name_data(slot, module, sizeof module);
+        tri__code_map_read(&map, slot);
+        tri__code_map_name(&map, slot, module, sizeof module);
         snprintf(text, SLOT, "the TRI_ROOT word at %s, %#zx", module, (size_t)slot);
     } else {
         describe_pointer(text, what, &(struct owner){root.type, root.base, root.limit - root.base},

@@ -13,41 +13,18 @@
 
 #include "base/os.h"
 
-#define RANGES_MAX 512
-#define NAMES_BYTES ((size_t)32 << 10)
-#define LINE_BYTES 4400 /* a path, and what stands before it */
-
-struct range {
-    uintptr_t start, end;
-    uintptr_t base; /* of the file */
-    const char *name;
-};
-
-static struct {
-    struct range ranges[RANGES_MAX]; /* executable ones, and that of `data`, by address */
-    uintptr_t data;                  /* 0: none */
-    unsigned count;
-    char names[NAMES_BYTES];
-    size_t names_used;
-
-    /* of the file that the last line was about */
-    char name[LINE_BYTES];
-    uintptr_t base;
-    const char *kept; /* its name among `names`; NULL: not there yet */
-} map;
-
-static const char *keep_name(const char *name)
+static const char *keep_name(struct tri__code_map *map)
 {
-    size_t bytes = strlen(name) + 1;
-    char *to = map.names + map.names_used;
+    size_t bytes = strlen(map->name) + 1;
+    char *to = map->names + map->names_used;
 
-    if (map.kept != NULL)
-        return map.kept;
-    if (bytes > NAMES_BYTES - map.names_used)
+    if (map->kept != NULL)
+        return map->kept;
+    if (bytes > sizeof map->names - map->names_used)
         return "?";
-    map.names_used += bytes;
-    map.kept = memcpy(to, name, bytes);
-    return map.kept;
+    map->names_used += bytes;
+    map->kept = memcpy(to, map->name, bytes);
+    return map->kept;
 }
 
 /* The name is the rest of the line after five words; "" if it has none. */
@@ -60,7 +37,7 @@ static const char *name_in(const char *line)
     return line;
 }
 
-static void take_line(char *line)
+static void take_line(struct tri__code_map *map, char *line, uintptr_t variable)
 {
     char *end;
     uintptr_t start = strtoul(line, &end, 16), stop = *end == '-' ? strtoul(end + 1, &end, 16) : 0;
@@ -68,81 +45,70 @@ static void take_line(char *line)
 
     if (stop == 0)
         return;
-    if (strcmp(name, map.name) != 0 || *name == '\0') {
-        snprintf(map.name, sizeof map.name, "%s", name);
-        map.base = start;
-        map.kept = NULL;
+    if (strcmp(name, map->name) != 0 || *name == '\0') {
+        snprintf(map->name, sizeof map->name, "%s", name);
+        map->base = start;
+        map->kept = NULL;
     }
-    if (strlen(end) < 4 || map.count == RANGES_MAX)
+    if (strlen(end) < 4 || map->count == TRI__CODE_RANGES)
         return;
-    if (end[3] != 'x' && (map.data < start || map.data >= stop))
+    if (end[3] != 'x' && (variable < start || variable >= stop))
         return;
-    map.ranges[map.count++] = (struct range){start, stop, map.base, keep_name(map.name)};
+    map->ranges[map->count++] = (struct tri__code_range){start, stop, map->base, keep_name(map)};
 }
 
 /* Takes whole lines off the front; returns how many bytes are left of one. */
-static size_t take_lines(char *text, size_t bytes)
+static size_t take_lines(struct tri__code_map *map, size_t bytes, uintptr_t variable)
 {
-    char *end;
+    char *text = map->text, *end;
 
     while ((end = memchr(text, '\n', bytes)) != NULL) {
         *end = '\0';
-        take_line(text);
+        take_line(map, text, variable);
         bytes -= (size_t)(end + 1 - text);
         text = end + 1;
     }
+    memmove(map->text, text, bytes);
     return bytes;
 }
 
-void tri__code_map_read(void)
+void tri__code_map_read(struct tri__code_map *map, uintptr_t variable)
 {
-    static char text[2 * LINE_BYTES];
     size_t used = 0;
     long got;
     int file = tri__os_open("/proc/thread-self/maps");
 
-    map.count = 0;
-    map.names_used = 0;
-    map.name[0] = '\0';
-    map.kept = NULL;
+    map->count = 0;
+    map->names_used = 0;
+    map->name[0] = '\0';
+    map->kept = NULL;
     if (file < 0)
         return;
-    while (used < sizeof text && (got = tri__os_read(file, text + used, sizeof text - used)) > 0) {
-        size_t all = used + (size_t)got;
-
-        used = take_lines(text, all);
-        memmove(text, text + all - used, used);
-    }
+    while (used < sizeof map->text &&
+           (got = tri__os_read(file, map->text + used, sizeof map->text - used)) > 0)
+        used = take_lines(map, used + (size_t)got, variable);
     tri__os_close(file);
 }
 
-static const struct range *find(uintptr_t address)
+static const struct tri__code_range *find(const struct tri__code_map *map, uintptr_t address)
 {
-    for (unsigned i = 0; i < map.count; i++)
-        if (address >= map.ranges[i].start && address < map.ranges[i].end)
-            return &map.ranges[i];
+    for (unsigned i = 0; i < map->count; i++)
+        if (address >= map->ranges[i].start && address < map->ranges[i].end)
+            return &map->ranges[i];
     return NULL;
 }
 
-bool tri__code_map_has(uintptr_t address)
+bool tri__code_map_has(const struct tri__code_map *map, uintptr_t address)
 {
-    return find(address) != NULL;
+    return find(map, address) != NULL;
 }
 
-void tri__code_map_name(uintptr_t address, char *text, size_t room)
+void tri__code_map_name(const struct tri__code_map *map, uintptr_t address, char *text, size_t room)
 {
-    const struct range *range = find(address);
+    const struct tri__code_range *range = find(map, address);
 
     if (range == NULL || *range->name == '\0')
         snprintf(text, room, "%#" PRIxPTR, address);
     else
         snprintf(text, room, "%s+%#" PRIxPTR, range->name, address - range->base);
-}
-
-void tri__code_map_name_data(uintptr_t address, char *text, size_t room)
-{
-    map.data = address;
-    tri__code_map_read();
-    tri__code_map_name(address, text, room);
-    map.data = 0;
 }

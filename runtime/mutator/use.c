@@ -35,13 +35,14 @@ static bool is_shared_library(void)
 
 void tri__use_name_code(const void *address, char *text, size_t room)
 {
+    static struct tri__code_map map;
     static bool taken; /* atomic: the map is read once */
 
     snprintf(text, room, "%p", address);
     if (tri__exchange_acqrel(&taken, true))
         return;
-    tri__code_map_read();
-    tri__code_map_name((uintptr_t)address, text, room);
+    tri__code_map_read(&map, 0);
+    tri__code_map_name(&map, (uintptr_t)address, text, room);
 }
 
 static const char *name_of(const void *address)

@@ -36,6 +36,7 @@
 static uint64_t limit_ns; /* 0: off */
 static void (*log_line)(const char *line, void *argument);
 static void *log_argument;
+static struct tri__code_map map; /* as of the last report */
 
 /* ---- lines ---- */
 
@@ -156,7 +157,7 @@ static void say_where(const char *what, uintptr_t pc)
 {
     char place[300];
 
-    tri__code_map_name(pc, place, sizeof place);
+    tri__code_map_name(&map, pc, place, sizeof place);
     say("    %s%s", what, place);
 }
 
@@ -166,7 +167,7 @@ static unsigned say_words(const uintptr_t *words, unsigned count, unsigned room)
     unsigned said = 0;
 
     for (unsigned i = 0; i < count && said < room; i++)
-        if (tri__code_map_has(words[i])) {
+        if (tri__code_map_has(&map, words[i])) {
             say_where("", words[i]);
             said++;
         }
@@ -346,7 +347,7 @@ uint64_t tri__watchdog_report(enum tri__request what, uint64_t start, uint64_t n
     tri__registry_each(collect_silent, &collected);
     named = collected.count < THREADS_MAX ? collected.count : THREADS_MAX;
     if (named != 0)
-        tri__code_map_read();
+        tri__code_map_read(&map, 0);
     for (unsigned i = 0; i < named; i++)
         report(&collected.threads[i], what, now - start);
     if (collected.count > named)
