@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "collected.h"
 #include "collector/assist.h"
+#include "collector/marker.h"
 #include "collector/work.h"
 #include "phase.h"
 
@@ -76,6 +77,74 @@ START_TEST(who_is_asked_leaves)
     assist();
     ck_assert_uint_eq(tri__buffers_full(), 0);
     tri__assist_close();
+    end_mark();
+    tri_shutdown();
+}
+END_TEST
+
+typedef struct link {
+    uintptr_t number;
+    struct link *next;
+} link_t;
+TRI_TYPE(link_t, next);
+
+#define LINKS 1000
+#define LEAST_PORTION 8192 /* bytes of effort */
+
+static link_t *own_list; /* white; no cycle ends in this test */
+
+static void push_link(void)
+{
+    link_t *fresh = tri_new(link_t);
+
+    ck_assert_ptr_nonnull(fresh);
+    fresh->next = own_list; /* no mark is running */
+    own_list = fresh;
+}
+
+/* Work that somebody has published. */
+static void publish_the_list(void)
+{
+    struct tri__marker marker;
+
+    tri__marker_enter(&marker);
+    tri__marker_take((uintptr_t)own_list, &marker);
+    tri__marker_leave(&marker);
+}
+
+static void mark_the_rest(void)
+{
+    struct tri__marker marker;
+
+    tri__marker_enter(&marker);
+    tri__marker_drain(&marker);
+    tri__marker_leave(&marker);
+}
+
+/* A portion is no larger than what the pacer says, give or take two batches. */
+START_TEST(a_portion_is_what_the_pacer_says)
+{
+    uint64_t most = LEAST_PORTION / (TRI__OBJECT_EFFORT + sizeof(link_t)) + 2 * TRI__BATCH, before;
+    tri_config config = TRI_CONFIG_INIT;
+
+    config.gc_percent = -1;
+    config.markers = 1;
+    ck_assert_int_eq(tri_init(&config), 0);
+    for (unsigned i = 0; i < LINKS; i++)
+        push_link();
+    tri_alloc_bytes((size_t)16 << 20); /* more than the goal */
+    begin_mark(TRI__BARRIER_SCANNED);
+    tri__assist_open();
+    publish_the_list();
+    before = tri__marked_objects();
+    tri_set_gc_percent(100);
+    tri__assist(tri__mutator_self(), 1);
+    tri_set_gc_percent(-1);
+    ck_assert_uint_gt(tri__marked_objects(), before);
+    ck_assert_uint_le(tri__marked_objects() - before, most);
+    tri__assist_close();
+    mark_the_rest();
+    ck_assert_uint_eq(tri__marked_objects() - before, LINKS);
     end_mark();
     tri_shutdown();
 }
@@ -181,6 +250,7 @@ int main(void)
     tcase_set_timeout(core, 60);
     tcase_add_test(core, assists_while_it_may);
     tcase_add_test(core, who_is_asked_leaves);
+    tcase_add_test(core, a_portion_is_what_the_pacer_says);
     tcase_add_loop_test(core, closing_beside_an_assist, 0, 2);
     suite_add_tcase(suite, core);
     return run_suite(suite);

@@ -36,10 +36,12 @@ static bool work_unless_asked(const struct tri__mutator *self, struct tri__marke
     uint64_t stop = marker->effort + effort, before = UINT64_MAX;
 
     while (!tri__mutator_is_asked(self)) {
-        if (marker->effort >= stop || marker->effort == before)
+        uint64_t now = marker->effort;
+
+        if (now >= stop || now == before)
             return true;
-        before = marker->effort;
-        tri__marker_work(marker, STEP_EFFORT);
+        before = now;
+        tri__marker_work(marker, stop - now < STEP_EFFORT ? stop - now : STEP_EFFORT);
     }
     return false;
 }
