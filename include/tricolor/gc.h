@@ -33,8 +33,8 @@ typedef struct tri_config {
     /* Verification modes, as in TRICOLOR_VERIFY, separated by commas. "barrier": after each mark a
      * pointer that the collector was not told of is looked for; one that is found is reported, and
      * the program aborted; with "barrier=warn" it goes on, and nothing is lost. "layout": words that
-     * types declare as no pointers, and that hold addresses of objects, are reported
-     * (docs/verify-layout.md). "clobber": freed memory is filled, and the program aborted with a
+     * types declare as no pointers, or that lie behind the last element, and that hold addresses of
+     * objects, are reported (docs/verify-layout.md). "clobber": freed memory is filled, and the program aborted with a
      * report when it is used, or an object after tri_free, or when a pointer is stored where its
      * type has none (docs/verify-clobber.md). "blocking": so when the heap is used inside
      * TRI_BLOCKING, in a signal handler that has interrupted the library, or in a freed arena

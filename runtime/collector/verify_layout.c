@@ -105,10 +105,10 @@ static void report_past_end(const struct suspect *suspect)
               "the one at %#zx, which was allocated for %zu element%s, %zu bytes, holds %#zx. "
               "Allocate as many elements as are used: the collector does not see what lies behind "
               "them; docs/verify-layout.md",
-              (unsigned long long)suspect->seen, suspect->seen == 1 ? "" : "s", tri__type_label(suspect->type),
-              suspect->seen == 1 ? "s" : "", example->slot - example->base, (size_t)example->base,
-              example->elements, example->elements == 1 ? "" : "s", example->bytes,
-              (size_t)example->value);
+              (unsigned long long)suspect->seen, suspect->seen == 1 ? "" : "s",
+              tri__type_label(suspect->type), suspect->seen == 1 ? "s" : "",
+              example->slot - example->base, (size_t)example->base, example->elements,
+              example->elements == 1 ? "" : "s", example->bytes, (size_t)example->value);
 }
 
 static void report(struct suspect *suspect)

@@ -41,13 +41,13 @@ uint64_t tri__type_mask_word(const tri_type *type, size_t index);
 /* Bytes of an object, `bytes` long, up to where its last pointer ends: what there is to scan. */
 size_t tri__type_scan_bytes(const tri_type *type, size_t bytes);
 
-/* May the type get spans of its own? */
 /* For messages. */
 static inline const char *tri__type_label(const tri_type *type)
 {
     return type->name != NULL ? type->name : "a type without a name";
 }
 
+/* May the type get spans of its own? */
 static inline bool tri__type_has_state(const tri_type *type)
 {
     return (type->extras & TRI__HAS_STATE) != 0;
