@@ -136,6 +136,33 @@ START_TEST(wide_objects)
 }
 END_TEST
 
+#define REPEATS 20000
+
+/* A thread that assists must not go on for long because there is nothing to mark. */
+START_TEST(what_is_marked_already_is_effort_too)
+{
+    uint64_t before;
+
+    start(NULL);
+    tri_store(&trunk, tree(0));
+    begin();
+    for (int i = 0; i < REPEATS; i++)
+        tri__marker_take((uintptr_t)trunk, &marker);
+    before = marker.effort;
+    tri__marker_work(&marker, 1000 * TRI__MARKED_EFFORT);
+    ck_assert_uint_le(marker.effort - before, 1100 * TRI__MARKED_EFFORT);
+    tri__marker_leave(&marker);
+    ck_assert(!tri__work_is_done());
+    tri__marker_enter(&marker);
+    tri__marker_drain(&marker);
+    tri__marker_leave(&marker);
+    ck_assert(tri__work_is_done());
+    ck_assert_uint_eq(tri__marked_objects(), 1);
+    end_mark();
+    tri_shutdown();
+}
+END_TEST
+
 /* ---- somebody waits for work ---- */
 
 static uint32_t over; /* atomic */
@@ -308,6 +335,7 @@ int main(void)
     tcase_set_timeout(core, 60);
     tcase_add_loop_test(core, quanta, 0, 4);
     tcase_add_test(core, wide_objects);
+    tcase_add_test(core, what_is_marked_already_is_effort_too);
     tcase_add_test(core, work_is_shared);
     tcase_add_loop_test(core, what_was_marked_is_counted_when_the_work_is_done, 0, 2);
     tcase_add_test(core, a_chunk_is_counted_before_it_is_shared);

@@ -295,8 +295,10 @@ static void work_on_batch(struct tri__marker *marker, struct tri__batch *batch)
         const struct tri__ref *ref = &batch->refs[i];
         size_t scanned;
 
-        if (!tri__mark(ref))
+        if (!tri__mark(ref)) {
+            marker->effort += TRI__MARKED_EFFORT;
             continue;
+        }
         scanned = scan(marker, ref);
         marker->objects++;
         marker->bytes += tri__ref_bytes(ref);
