@@ -290,8 +290,7 @@ static void release(struct tri__cycle_report *report)
     handshake(TRI__REQUEST_RELEASE, &report->release);
     tri__handshake_settle(&report->release); /* before the next mark, and before runs are swept */
     tri__buffer_discard_full(); /* what is left in them is marked: [inv.mark.verdict] */
-    tri__pace_mark_ends(report->marked_bytes,
-                        tri__marked_scan_bytes() + report->marked_objects * TRI__OBJECT_EFFORT);
+    tri__pace_mark_ends(report->marked_bytes, tri__marked_effort());
 }
 
 static void sweep(struct tri__cycle_report *report)

@@ -19,7 +19,7 @@
 #define PIECE_BIT (UINT64_C(1) << 63)
 #define PIECE_BYTES ((size_t)128 << 10)
 
-static uint64_t marked_objects, marked_bytes, scan_bytes; /* atomic */
+static uint64_t marked_objects, marked_bytes, marked_effort; /* atomic */
 
 uint64_t tri__marked_objects(void)
 {
@@ -31,14 +31,14 @@ uint64_t tri__marked_bytes(void)
     return tri__load_relaxed(&marked_bytes);
 }
 
-uint64_t tri__marked_scan_bytes(void)
+uint64_t tri__marked_effort(void)
 {
-    return tri__load_relaxed(&scan_bytes);
+    return tri__load_relaxed(&marked_effort);
 }
 
 void tri__marked_reset(void)
 {
-    tri__store_relaxed(&scan_bytes, 0);
+    tri__store_relaxed(&marked_effort, 0);
     tri__store_relaxed(&marked_objects, 0);
     tri__store_relaxed(&marked_bytes, 0);
 }
@@ -76,7 +76,7 @@ __attribute__((noinline)) static void overflow(struct tri__marker *marker, uintp
         return;
     marker->objects++;
     marker->bytes += tri__ref_bytes(&ref);
-    marker->scan_bytes += tri__ref_bytes(&ref);
+    marker->effort += TRI__OBJECT_EFFORT + tri__ref_bytes(&ref);
 }
 
 static inline void push_candidate(struct tri__marker *marker, uintptr_t word)
@@ -229,7 +229,6 @@ void tri__marker_take_arena(struct tri__arena_chunk *chunk, void *argument)
         if (!push(marker, (chunk->span.base + at) | PIECE_BIT))
             scan_arena_piece(marker, chunk->span.base + at); /* no memory to put it off */
     marker->bytes += used;
-    marker->scan_bytes += used;
     if (used != 0 && tri__retired_types_are_watched())
         tri__arena_meet_types(chunk);
 }
@@ -302,7 +301,6 @@ static void work_on_batch(struct tri__marker *marker, struct tri__batch *batch)
         scanned = scan(marker, ref);
         marker->objects++;
         marker->bytes += tri__ref_bytes(ref);
-        marker->scan_bytes += scanned;
         marker->effort += TRI__OBJECT_EFFORT + (scanned < PIECE_BYTES ? scanned : PIECE_BYTES);
     }
     batch->count = 0;
@@ -354,7 +352,6 @@ void tri__marker_enter(struct tri__marker *marker)
     marker->stack = NULL;
     marker->objects = 0;
     marker->bytes = 0;
-    marker->scan_bytes = 0;
     marker->effort = 0;
     tri__work_enter();
 }
@@ -378,7 +375,7 @@ void tri__marker_leave(struct tri__marker *marker)
     marker->stack = NULL;
     tri__fetch_add_relaxed(&marked_objects, marker->objects);
     tri__fetch_add_relaxed(&marked_bytes, marker->bytes);
-    tri__fetch_add_relaxed(&scan_bytes, marker->scan_bytes);
+    tri__fetch_add_relaxed(&marked_effort, marker->effort);
     tri__work_leave(); /* orders the sums before the verdict */
 }
 

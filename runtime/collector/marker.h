@@ -27,7 +27,6 @@ struct tri__marker {
     struct tri__chunk *stack; /* NULL: empty */
     uint64_t objects;         /* marked by this marker since tri__marker_enter() */
     uint64_t bytes;
-    uint64_t scan_bytes; /* of these, up to each object's last pointer */
     uint64_t effort; /* bytes looked at, plus a fixed price an object: the measure of a quantum */
 };
 
@@ -55,7 +54,7 @@ void tri__marker_work(struct tri__marker *marker, uint64_t effort);
 /* Marked objects and bytes, over all markers that have left, since the last tri__marked_reset(). */
 uint64_t tri__marked_objects(void);
 uint64_t tri__marked_bytes(void);
-uint64_t tri__marked_scan_bytes(void); /* up to each object's last pointer: what was to be scanned */
+uint64_t tri__marked_effort(void); /* what it took */
 void tri__marked_reset(void);
 
 /* Scans every marked object of the heap again: what was marked without being noted as grey is among
