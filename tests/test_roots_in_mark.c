@@ -4,6 +4,8 @@
  * barrier. Markers have been there already, or come too late: what such a root holds is shaded. */
 #include <check.h>
 
+#include "mutator/roots.h" /* before a type that is called slot */
+
 #include "collected.h"
 #include "phase.h"
 #include "rooted.h"
@@ -11,6 +13,7 @@
 #include "threads.h"
 
 #include "base/os.h"
+#include "base/rcu_shim.h"
 
 static slot slots[2];
 
@@ -178,6 +181,37 @@ START_TEST(modules_come_and_go_without_a_heap)
 }
 END_TEST
 
+static uint32_t is_sought; /* atomic */
+
+static void *seek_module(void *unused)
+{
+    const void *at = NULL;
+
+    do
+        at = tri__roots_next_module(at);
+    while (at != NULL && at != (const void *)module_words);
+    tri__store_relaxed(&is_sought, at != NULL);
+    return unused;
+}
+
+/* As exit() looks for them, and dlclose() frees the table; nothing but its lock orders both, so
+ * ThreadSanitizer sees who looks without it [inv.exit.modules]. */
+START_TEST(a_module_is_sought_beside_who_closes_it)
+{
+    pthread_t thread;
+
+    start_quiet();
+    open_module();
+    start_thread(&thread, seek_module, NULL);
+    while (tri__load_relaxed(&is_sought) == 0)
+        tri__os_yield();
+    tri__module_remove(module_words);
+    tri__rcu_barrier();
+    join(thread);
+    tri_shutdown();
+}
+END_TEST
+
 START_TEST(handles_that_change_during_a_mark)
 {
     tri_handle *old, *fresh;
@@ -217,6 +251,7 @@ int main(void)
     tcase_add_loop_test(mark, a_thread_without_a_barrier_closes_a_module, 1,
                         TRI__BARRIER_SCANNED + 1);
     tcase_add_test(mark, modules_come_and_go_without_a_heap);
+    tcase_add_test(mark, a_module_is_sought_beside_who_closes_it);
     tcase_add_loop_test(mark, handles_that_change_during_a_mark, 1, TRI__BARRIER_SCANNED + 1);
     suite_add_tcase(suite, mark);
     return run_suite(suite);

@@ -266,14 +266,14 @@ void tri__module_remove(void *start)
 
 const void *tri__roots_next_module(const void *address)
 {
-    const struct root *found = NULL;
+    const void *found = NULL;
 
-    pthread_mutex_lock(&roots_lock);
+    pthread_mutex_lock(&roots_lock); /* without it the table may be freed */
     for (size_t i = 0; i < table->count && found == NULL; i++)
         if (table->roots[i].module && table->roots[i].base > (uintptr_t)address)
-            found = &table->roots[i];
+            found = (const void *)table->roots[i].base;
     pthread_mutex_unlock(&roots_lock);
-    return found != NULL ? (const void *)found->base : NULL;
+    return found;
 }
 
 void tri__roots_scan(tri__buffer_take *take, void *argument)
