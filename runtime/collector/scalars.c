@@ -68,7 +68,8 @@ static bool is_address_of_object(uintptr_t value)
 /* ---- objects ---- */
 
 /* The slot may have been handed out after its layout was looked at, and have another one now; its
- * thread has written that before the word. */
+ * thread has written that before the word. Machines that load out of order (not x86-64) may still see
+ * the old layout, and warn wrongly: no acquire, which clang's ThreadSanitizer would call a race. */
 static bool is_scalar_still(const struct tri__ref *ref, const struct tri__scalar *scalar)
 {
     struct tri__type_pointers it = tri__type_pointers_of_range(ref, scalar->slot, TRI_WORD);

@@ -17,6 +17,7 @@
 #include "base/entry.h"
 #include "base/fatal.h"
 #include "base/os.h"
+#include "base/tsan.h"
 #include "heap/watch.h"
 #include "mutator/exit.h"
 #include "mutator/handshake.h"
@@ -38,11 +39,19 @@ __thread struct tri__front *tri__self __attribute__((tls_model("initial-exec")))
 
 __thread volatile uint32_t tri__window_depth __attribute__((tls_model("initial-exec")));
 
+/* ThreadSanitizer has a destructor that waits for the last round, too; with clang's, instrumented code
+ * that comes after it crashes. */
+#if defined(TRI__TSAN) && defined(__clang__)
+#define ROUNDS (PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+#else
+#define ROUNDS PTHREAD_DESTRUCTOR_ITERATIONS
+#endif
+
 static pthread_key_t leave_key;
 static bool open_for_use;             /* atomic */
 static struct tri__departed departed; /* [registry_lock] */
 static struct tri__mutator *dead;     /* [registry_lock] threads that a fork left behind */
-static __thread int rounds_left = PTHREAD_DESTRUCTOR_ITERATIONS; /* of destructors, at its end */
+static __thread int rounds_left = ROUNDS; /* of destructors, at its end */
 static __thread bool forbidden;       /* this thread is the collector's */
 
 /* In each round, once the thread has been attached. Destructors of later keys may attach it again,
@@ -133,7 +142,7 @@ static int attach(void)
     if (rounds_left == 0)
         tri__fatal("the heap was used by a destructor of thread-specific data in the last of %d "
                    "rounds, when the thread had been detached for good; use it in earlier rounds",
-                   PTHREAD_DESTRUCTOR_ITERATIONS);
+                   ROUNDS);
     tri__thread_end_watch_attached();
     mutator = mutator_new();
     error = mutator == NULL ? -ENOMEM : -pthread_setspecific(leave_key, &leave_key);

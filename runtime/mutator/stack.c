@@ -85,11 +85,9 @@ bool tri__stack_has(uintptr_t low, uintptr_t high, bool (*matches)(uintptr_t wor
     return at < high;
 }
 
-/* acq <- rel in tri_store(), of a thread that has just got the slot: its type is no older than the
- * word, for who looks at that afterwards. */
-UNSEEN uintptr_t tri__stack_word(uintptr_t address)
+uintptr_t tri__stack_word(uintptr_t address)
 {
-    return tri__load_acquire((const uintptr_t *)address);
+    return read_word(address);
 }
 
 void tri__stack_change(uintptr_t address, uintptr_t word)
