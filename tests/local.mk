@@ -27,6 +27,7 @@ unit_tests += %D%/test_barrier
 unit_tests += %D%/test_base
 unit_tests += %D%/test_blocking
 unit_tests += %D%/test_buffer
+unit_tests += %D%/test_between
 unit_tests += %D%/test_bulk_copy
 unit_tests += %D%/test_bulk_rules
 unit_tests += %D%/test_cache_random

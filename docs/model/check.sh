@@ -21,7 +21,7 @@ command -v spin >/dev/null || {
 optimization() # optimization <wanted verdict> <option ...>
 {
     case $* in
-    *NO_SURRENDER* | holds*OPS=* | holds*ROUNDS=* | holds*LIVES=*) echo -O1 ;;
+    *NO_SURRENDER* | holds*OPS=* | holds*ROUNDS=* | holds*LIVES=* | holds*WHITE=*) echo -O1 ;;
     *) echo -O0 ;;
     esac
 }
@@ -154,8 +154,24 @@ check_sweep()
     expect fails sweep -DOPS=3 -DLEAVE -DFORGET_SPAN
 }
 
+check_work()
+{
+    expect holds work -DWHITE=3
+    for harmless in WEAK_CLOSE NO_FINISH LOOK_OUTSIDE; do
+        expect holds work -DWHITE=2 "-D$harmless"
+    done
+    for mutant in NO_COUNT PUSH_FIRST KEEP_COUNT COUNT_LATE NO_EVENT NO_WAKE LOOK_FIRST \
+        SLEEP_FIRST NO_LAST_WAKE NO_LOOK ONE_LOOK NO_FLUSH; do
+        expect fails work "-D$mutant"
+    done
+}
+
 check_long()
 {
+    expect holds work -DWHITE=4
+    for harmless in WEAK_CLOSE NO_FINISH LOOK_OUTSIDE; do
+        expect holds work -DWHITE=3 "-D$harmless"
+    done
     expect holds handshake -DROUNDS=4
     expect holds cycle -DOPS=4 -DLOOSE
     expect fails cycle -DOPS=4 -DLOOSE -DNO_CONFIRM
@@ -168,15 +184,15 @@ check_long()
 # Those that take longest come first.
 check_all()
 {
-    printf '%s\n' life handshake cycle signal sweep fork |
+    printf '%s\n' life handshake cycle signal sweep work fork |
         xargs -n 1 -P "${JOBS:-1}" sh "$models/check.sh" || failures=1
 }
 
 case ${1-} in
 '') check_all ;;
-handshake | life | fork | signal | sweep | cycle) "check_$1" ;;
+handshake | life | fork | signal | sweep | work | cycle) "check_$1" ;;
 long) check_all; check_long ;;
-*) echo "usage: check.sh [handshake | life | fork | signal | sweep | cycle | long]" >&2; exit 2 ;;
+*) echo "usage: check.sh [handshake | life | fork | signal | sweep | work | cycle | long]" >&2; exit 2 ;;
 esac
 
 [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }

@@ -16,6 +16,7 @@
 
 uint8_t tri__chaos_on;
 uint64_t tri__chaos_hits[TRI__CHAOS_POINTS];
+void (*tri__chaos_at_point)(enum tri__chaos_point point);
 
 /* Atomic, though const after init: a thread of an earlier heap's may still look. */
 static uint64_t plan_seed;
@@ -201,6 +202,8 @@ __attribute__((noinline, cold)) void tri__chaos_slow(enum tri__chaos_point point
     int error = errno;
     uint64_t start;
 
+    if (tri__chaos_at_point != NULL)
+        tri__chaos_at_point(point);
     if (!tri__chaos_strikes_slow(point))
         return;
     start = tri__os_now();

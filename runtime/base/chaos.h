@@ -58,6 +58,10 @@ enum tri__chaos_point {
 extern uint8_t tri__chaos_on;
 extern uint64_t tri__chaos_hits[TRI__CHAOS_POINTS]; /* for tests */
 
+/* For tests: is called at each point that may delay, while chaos is on; so a test can look at what
+ * stands between two steps. Set while no other thread is there; NULL otherwise. */
+extern void (*tri__chaos_at_point)(enum tri__chaos_point point);
+
 /* What stands behind "chaos": nothing, "=SEED", or "=SEED:POINT[+POINT...]", of so many characters.
  * *seed is 0 if none was given; no point given: all are meant. false: it does not say that. */
 bool tri__chaos_parse(const char *text, size_t length, uint64_t *seed, uint64_t *points);

@@ -386,7 +386,7 @@ static void rescan_span(struct tri__span *span, void *argument)
     for (uint32_t slot = 0; slot < span->slots; slot++) {
         struct tri__ref ref;
 
-        if (tri__load_relaxed(&span->colours[slot]) != TRI__BLACK)
+        if (!tri__is_black(&span->colours[slot]))
             continue;
         if (tri__resolve(span->base + slot * span->slot_bytes, &ref))
             scan(marker, &ref);

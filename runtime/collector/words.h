@@ -19,17 +19,6 @@ struct tri__holder {
     struct tri__ref ref; /* OBJECT */
 };
 
-/* Is a slot black, and all seen that was written to it before it was painted? A colour is stored alone,
- * or with the seven beside it: acq <- both rel in tri__span_paint(). Markers need not ask: what is
- * born black they never look into. */
-static inline bool tri__is_black(const uint8_t *colour)
-{
-    if (tri__load_acquire(colour) != TRI__BLACK)
-        return false;
-    (void)tri__load_acquire((const uint64_t *)((uintptr_t)colour & ~(uintptr_t)7));
-    return true;
-}
-
 /* Does the word lead to an object that the mark has not reached? */
 static inline bool tri__is_white(uintptr_t value, struct tri__ref *ref)
 {

@@ -40,10 +40,17 @@ void tri__chunk_give(struct tri__chunk *chunk)
     tri__pool_give(&pool, &chunk->link);
 }
 
+/* An update, though it changes nothing: of this one and a waiter's the later one acquires from the
+ * earlier one [mo.wake]. */
+static bool somebody_waits(void)
+{
+    return tri__fetch_add_acqrel(&waiting, 0) != 0;
+}
+
 void tri__work_wake(void)
 {
     tri__fetch_add_acqrel(&events, 1);
-    if (tri__load_seqcst(&waiting) != 0)
+    if (somebody_waits())
         tri__futex_wake(&events, INT32_MAX);
 }
 
@@ -67,7 +74,7 @@ void tri__work_publish(struct tri__chunk *chunk)
     tri__fetch_add_acqrel(&pending, 1);
     tri__chaos(TRI__CHAOS_WORK);
     tri__stack_push(&shared, &chunk->link);
-    if (tri__load_seqcst(&waiting) != 0)
+    if (somebody_waits())
         tri__work_wake();
 }
 
@@ -91,11 +98,11 @@ uint32_t tri__work_events(void)
     return tri__load_acquire(&events); /* acq <- rel in tri__work_wake() */
 }
 
-/* The waiter is counted before it looks at the stack; who publishes pushes
- * before it looks at the count. */
+/* The waiter is counted before it looks at the stack; who publishes pushes before it looks at the
+ * count [inv.work.wake]. */
 void tri__work_wait(uint32_t seen, uint64_t timeout_ns)
 {
-    tri__fetch_add_seqcst(&waiting, 1);
+    tri__fetch_add_acqrel(&waiting, 1);
     if (tri__stack_is_empty(&shared))
         tri__futex_wait(&events, seen, timeout_ns);
     tri__fetch_sub_acqrel(&waiting, 1);

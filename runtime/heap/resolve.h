@@ -59,6 +59,17 @@ static inline bool tri__is_allocated(const struct tri__ref *ref)
     return tri__load_acquire(ref->colour) != TRI__FREE;
 }
 
+/* Is a slot black, and all seen that was written to it before it was painted? For who walks a span, and
+ * may come to what is born at this moment. A colour is stored alone, or with the seven beside it: acq <-
+ * both rel in tri__span_paint(). */
+static inline bool tri__is_black(const uint8_t *colour)
+{
+    if (tri__load_acquire(colour) != TRI__BLACK)
+        return false;
+    (void)tri__load_acquire((const uint64_t *)((uintptr_t)colour & ~(uintptr_t)7));
+    return true;
+}
+
 /* For chunks of arenas, whose one slot has many values: ref->base becomes that of the value, found
  * in the chunk's log. false: no value, or the arena was freed. */
 bool tri__arena_resolve(uintptr_t address, struct tri__ref *ref);
