@@ -97,12 +97,26 @@ static struct {
 } trace;
 
 /* When the signal comes: at the instruction that was trapped, when the trap's handler has returned; or
- * within that; or within another one that has interrupted that. */
-static enum { AT_THE_INSTRUCTION, IN_A_HANDLER, IN_TWO_HANDLERS } where;
+ * within that; or within another one that has interrupted that; or when a handler that has interrupted the
+ * instruction has returned, but not given up its frame. */
+static enum { AT_THE_INSTRUCTION, IN_A_HANDLER, IN_TWO_HANDLERS, BEHIND_A_HANDLER } where;
+
+static uintptr_t trampoline; /* the code that gives up a handler's frame; 0: no handler is under way */
+static uintptr_t interrupted_at;
 
 static uint32_t turn;               /* atomic: 1: the other thread shall ask; 2: end */
 static uint32_t done;               /* atomic: handshakes that are over */
 static enum tri__request requested; /* handed over by `turn` */
+
+/* Below the red zone of the function this becomes a part of. */
+#define CHANGE_FLAGS(change)                                                                       \
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"                                                 \
+                     "pushfq\n\t" change ", (%%rsp)\n\t"                                           \
+                     "popfq\n\t"                                                                   \
+                     "leaq 128(%%rsp), %%rsp"                                                      \
+                     :                                                                             \
+                     :                                                                             \
+                     : "memory", "cc")
 
 static bool is_asked(void)
 {
@@ -131,6 +145,14 @@ static void on_visit(int number)
     interrupt_myself(SIGURG);
 }
 
+/* A handler that is stepped through from here to where it returns. */
+static void on_step_behind(int number)
+{
+    (void)number;
+    trampoline = (uintptr_t)__builtin_return_address(0);
+    CHANGE_FLAGS("orq $0x100");
+}
+
 static void ask_here(uintptr_t pc)
 {
     uint32_t before = tri__load_acquire(&done);
@@ -153,16 +175,40 @@ static bool is_enough(bool answered)
            (trace.asked && trace.step > trace.target && tri__window_depth != 0);
 }
 
+/* The signal is blocked here, so it comes when this handler has returned: at the same instruction. */
+static void step_behind(ucontext_t *context)
+{
+    if (tri__context_pc(context) != trampoline)
+        return;
+    trampoline = 0;
+    ask_here(interrupted_at);
+    context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+}
+
+static void ask_now_or_behind(uintptr_t pc)
+{
+    if (where != BEHIND_A_HANDLER) {
+        ask_here(pc);
+        return;
+    }
+    interrupted_at = pc;
+    interrupt_myself(SIGUSR1); /* blocked, too */
+}
+
 static void on_trap(int number, siginfo_t *info, void *argument)
 {
     ucontext_t *context = argument;
     bool answered = trace.asked && !is_asked();
 
     (void)number, (void)info;
+    if (trampoline != 0) {
+        step_behind(context);
+        return;
+    }
     if (trace.target == LEAVE_INSIDE && is_inside(tri__context_pc(context)))
         trace.left_inside = true;
     if (trace.step == trace.target)
-        ask_here(tri__context_pc(context));
+        ask_now_or_behind(tri__context_pc(context));
     if (trace.step == trace.target + 1)
         trace.at_once = answered;
     if (answered && holder->next == old_value)
@@ -179,21 +225,15 @@ static void catch_traps(void)
 
     sigemptyset(&action.sa_mask);
     sigemptyset(&visit.sa_mask);
-    if (where == AT_THE_INSTRUCTION)
+    if (where == AT_THE_INSTRUCTION || where == BEHIND_A_HANDLER)
         sigaddset(&action.sa_mask, SIGURG);
+    if (where == BEHIND_A_HANDLER) {
+        sigaddset(&action.sa_mask, SIGUSR1);
+        visit.sa_handler = on_step_behind;
+    }
     ck_assert_int_eq(sigaction(SIGTRAP, &action, NULL), 0);
     ck_assert_int_eq(sigaction(SIGUSR1, &visit, NULL), 0);
 }
-
-/* Below the red zone of the function this becomes a part of. */
-#define CHANGE_FLAGS(change)                                                                       \
-    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"                                                 \
-                     "pushfq\n\t" change ", (%%rsp)\n\t"                                           \
-                     "popfq\n\t"                                                                   \
-                     "leaq 128(%%rsp), %%rsp"                                                      \
-                     :                                                                             \
-                     :                                                                             \
-                     : "memory", "cc")
 
 /* Returns how many instructions it took. */
 __attribute__((noinline)) static int step_through(void (*run)(void), int target)
@@ -400,6 +440,22 @@ START_TEST(each_instruction_answers_in_a_handler)
 }
 END_TEST
 
+/* Its return address lies below the stack pointer by now, in the red zone, and its frame above. */
+START_TEST(each_instruction_answers_behind_a_handler)
+{
+    const struct operation *operation = &operations[_i / REQUESTS];
+    struct answers inside;
+
+    where = BEHIND_A_HANDLER;
+    start();
+    requested = requests[_i % REQUESTS];
+    inside = run_all(operation);
+    if (requested == TRI__REQUEST_ARM || !operation->stores)
+        ck_assert_uint_ge(inside.at_once, operation->inside);
+    stop();
+}
+END_TEST
+
 /* The context of the first handler lies below that of the second, which runs on an array in a frame
  * above both. */
 START_TEST(each_instruction_answers_in_two_handlers)
@@ -457,6 +513,7 @@ int main(void)
     suite_add_tcase(suite, steps);
     tcase_set_timeout(nested, 60);
     tcase_add_loop_test(nested, each_instruction_answers_in_a_handler, 0, OPERATIONS * REQUESTS);
+    tcase_add_loop_test(nested, each_instruction_answers_behind_a_handler, 0, OPERATIONS * REQUESTS);
     tcase_add_loop_test(nested, each_instruction_answers_in_two_handlers, 0, OPERATIONS);
     tcase_add_test(nested, what_a_handler_has_left_behind_holds_nobody);
     suite_add_tcase(suite, nested);
