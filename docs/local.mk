@@ -35,6 +35,7 @@ EXTRA_DIST += %D%/model/handshake.pml
 EXTRA_DIST += %D%/model/life.pml
 EXTRA_DIST += %D%/model/signal.pml
 EXTRA_DIST += %D%/model/sweep.pml
+EXTRA_DIST += %D%/model/work.pml
 
 # The protocol holds in the models, and no mutant of it does.
 check-model:
