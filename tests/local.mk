@@ -173,6 +173,7 @@ tests_inject_inject_LDADD = libtricolor_internal.la
 tests_inject_inject_LDFLAGS = -no-install
 tests_inject_inject_LDFLAGS += -Wl,--wrap=__cxa_atexit
 tests_inject_inject_LDFLAGS += -Wl,--wrap=__cxa_thread_atexit_impl
+tests_inject_inject_LDFLAGS += -Wl,--wrap=__gcov_dump
 tests_inject_inject_LDFLAGS += -Wl,--wrap=__getdelim
 tests_inject_inject_LDFLAGS += -Wl,--wrap=__isoc23_fscanf
 tests_inject_inject_LDFLAGS += -Wl,--wrap=__isoc99_fscanf
