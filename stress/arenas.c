@@ -529,6 +529,7 @@ int main(int argc, char **argv)
     printf("arenas: seed %" PRIu64 "\n", stress_seed);
     fflush(stdout);
     alarm((unsigned)seconds + 240);
+    grow_stack();
     config.gc_percent = 50;
     config.markers = 2;
     if (tri_init(&config) != 0)

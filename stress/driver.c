@@ -224,6 +224,7 @@ int stress_main(int argc, char **argv, const struct stress *program)
            stress_signal == SIGNAL_OFF ? ", without a signal" : "");
     fflush(stdout);
     alarm((unsigned)options.seconds + 240);
+    grow_stack();
     worker_init(&worker);
     config.gc_percent = 10;
     config.markers = 1 + (unsigned)below(&worker, 3);

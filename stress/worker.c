@@ -85,6 +85,14 @@ __attribute__((noinline)) void scrub_stack(void)
     __asm__ volatile("" ::"r"(dead) : "memory");
 }
 
+__attribute__((noinline)) void grow_stack(void)
+{
+    volatile char room[64 << 10];
+
+    memset((char *)room, 0, sizeof room);
+    __asm__ volatile("" ::"r"(room) : "memory");
+}
+
 void gate_wait(void)
 {
     TRI_BLOCKING {

@@ -89,6 +89,10 @@ void worker_check_heap(void);
  * to include them would keep what is to be kept by other means. */
 void scrub_stack(void);
 
+/* For the main thread under Valgrind, which takes a handler that may run on an alternate stack for one
+ * that does, and does not let the stack grow for it. */
+void grow_stack(void);
+
 /* --- the gate: times at which one thread alone runs, all others being in TRI_BLOCKING --------- */
 
 extern uint32_t gate_owner; /* atomic: 0: open */
