@@ -115,6 +115,28 @@ START_TEST(threads_end_beside_a_check)
 }
 END_TEST
 
+/* A thread comes when the check has found that there is none but its own, and takes a span off a list
+ * that was looked at [inv.check.alone]. */
+START_TEST(a_span_moves_beside_the_check)
+{
+    struct tri__check check = {.alone = true};
+
+    start_full();
+    tri_collect();
+    check.swept = tri__phase.cache.side;
+    ck_assert_int_eq(tri__check_begin(&check), 0);
+    tri__check_lists(&check);
+    ck_assert_uint_eq(check.defects, 0);
+    tri_store(&list, tri_new(node));
+    ck_assert_uint_ne(check.places[tri__page_of(span_of(list)->base)], 0);
+    tri__check_cache(&check, &tri__mutator_self()->writer.cache);
+    ck_assert_msg(check.defects == 0, "%u defects: %s", check.defects, check.lines[0]);
+    ck_assert_uint_eq(check.moved_spans, 1); /* no defect unless sums count */
+    tri__check_end(&check);
+    stop();
+}
+END_TEST
+
 static uint32_t in_hand; /* atomic */
 
 /* In the middle of giving a span back (tri__span_retract), with no safepoint until it is over; it
@@ -209,6 +231,7 @@ int main(void)
     tcase_add_test(right, finds_nothing_in_a_heap_that_is_right);
     tcase_add_loop_test(right, checks_beside_threads_that_allocate, 0, 6);
     tcase_add_test(right, threads_end_beside_a_check);
+    tcase_add_test(right, a_span_moves_beside_the_check);
     tcase_add_test(right, a_span_is_entered_beside_the_walk);
     tcase_add_test(right, a_thread_with_a_span_in_hand_is_waited_for);
     tcase_add_test(right, several_threads_may_check_at_a_time);

@@ -193,6 +193,11 @@ void tri__check_sums(struct tri__check *check)
         tri__check_defect(check,
                           "%zu spans are on no list and in no cache, of which one begins at %#zx",
                           check->lost_spans, (size_t)check->lost);
+    if (check->moved_spans != 0)
+        tri__check_defect(check,
+                          "%zu spans are on two lists, or in a cache as well, of which one begins "
+                          "at %#zx",
+                          check->moved_spans, (size_t)check->moved);
     check_pages_in_use(check);
     check_bytes_in_use(check);
     check_descriptors_in_use(check);

@@ -37,6 +37,8 @@ struct tri__check {
     size_t arena_spans;              /* of these, chunks of arenas */
     size_t lost_spans;               /* of these, neither listed nor in a cache */
     uintptr_t lost;                  /* one of them */
+    size_t moved_spans;              /* found in two places */
+    uintptr_t moved;                 /* one of them */
     size_t vacant_pages;             /* in page caches */
     uint64_t taken_bytes;            /* slots of spans, and what arenas use */
     uint64_t unreported, given_back; /* that caches have not told the heap of */

@@ -158,7 +158,8 @@ static uint32_t check_span(struct tri__check *check, const struct tri__span *spa
     return taken;
 }
 
-/* false: it was found somewhere else before, in this list or, if no thread runs, anywhere. */
+/* false: it was found in the same place before. In another one a thread may have found it, and put it
+ * here: that is told with the sums [inv.check.alone]. */
 static bool note_place(struct tri__check *check, const struct tri__span *span, uint16_t place)
 {
     size_t page = tri__page_of(span->base);
@@ -168,12 +169,15 @@ static bool note_place(struct tri__check *check, const struct tri__span *span, u
         return true; /* wrong, which is told later; or newer than the check */
     before = check->places[page];
     check->places[page] = place;
-    if (before != place && (before == 0 || !check->alone))
-        return true;
-    tri__check_defect(check,
-                      "the span at %#zx is twice on a list, or on two, or in a cache as well",
-                      (size_t)span->base);
-    return before != place;
+    if (before == place) {
+        tri__check_defect(check, "the span at %#zx is twice on a list", (size_t)span->base);
+        return false;
+    }
+    if (before != 0) {
+        check->moved_spans++;
+        check->moved = span->base;
+    }
+    return true;
 }
 
 /* ---- the central lists ---- */
