@@ -136,6 +136,37 @@ START_TEST(wide_objects)
 }
 END_TEST
 
+typedef uint64_t pixel;
+TRI_LEAF_TYPE(pixel);
+
+typedef struct image {
+    node *owner;
+    pixel pixels[];
+} image;
+TRI_FLEX_TYPE_OF(image, pixels, pixel, owner);
+
+TRI_ROOT static image *picture;
+
+/* What lies behind the last pointer is not looked at, and no effort: it would be others' share. */
+START_TEST(a_large_object_costs_what_it_has_of_pointers)
+{
+    start(NULL);
+    tri_store(&picture, tri_new_flex(image, (size_t)1 << 20));
+    tri_store(&picture->owner, tree(0));
+    begin();
+    tri__marker_take((uintptr_t)picture, &marker);
+    tri__marker_drain(&marker);
+    tri__marker_leave(&marker);
+    ck_assert(tri__work_is_done());
+    ck_assert(is_black(picture->owner));
+    ck_assert_uint_eq(tri__marked_objects(), 2);
+    ck_assert_uint_eq(tri__marked_effort(),
+                      2 * TRI__OBJECT_EFFORT + TRI_WORD + sizeof(node));
+    end_mark();
+    tri_shutdown();
+}
+END_TEST
+
 #define REPEATS 20000
 
 /* A thread that assists must not go on for long because there is nothing to mark. */
@@ -335,6 +366,7 @@ int main(void)
     tcase_set_timeout(core, 60);
     tcase_add_loop_test(core, quanta, 0, 4);
     tcase_add_test(core, wide_objects);
+    tcase_add_test(core, a_large_object_costs_what_it_has_of_pointers);
     tcase_add_test(core, what_is_marked_already_is_effort_too);
     tcase_add_test(core, work_is_shared);
     tcase_add_loop_test(core, what_was_marked_is_counted_when_the_work_is_done, 0, 2);

@@ -107,17 +107,21 @@ static void scan_piece(struct tri__marker *marker, const struct tri__ref *ref, u
     scan_range(marker, tri__type_pointers_of_range(ref, start, bytes));
 }
 
+/* Behind its last pointer there are no pieces: they would be effort for nothing. */
 static size_t scan_large(struct tri__marker *marker, const struct tri__ref *ref)
 {
-    uintptr_t limit = tri__ref_limit(ref);
+    uintptr_t limit;
+    size_t bytes;
 
     if (tri__ref_is_leaf(ref))
         return 0;
     tri__type_meet(tri__ref_type(ref)); /* [inv.type.retire] */
+    bytes = tri__type_scan_bytes(tri__ref_layout(ref), tri__ref_limit(ref) - ref->base);
+    limit = ref->base + bytes;
     for (uintptr_t start = ref->base; start < limit; start += PIECE_BYTES)
         if (start + PIECE_BYTES >= limit || !push(marker, start | PIECE_BIT))
             scan_piece(marker, ref, start); /* the last one, or there is no memory to put it off */
-    return tri__type_scan_bytes(tri__ref_layout(ref), limit - ref->base);
+    return bytes;
 }
 
 /* A chunk with room for as many candidates as a mask can name; NULL: no memory. */
