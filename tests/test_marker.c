@@ -169,16 +169,13 @@ END_TEST
 
 #define REPEATS 20000
 
-/* A thread that assists must not go on for long because there is nothing to mark. */
-START_TEST(what_is_marked_already_is_effort_too)
+static void expect_effort_for(uintptr_t word)
 {
     uint64_t before;
 
-    start(NULL);
-    tri_store(&trunk, tree(0));
     begin();
     for (int i = 0; i < REPEATS; i++)
-        tri__marker_take((uintptr_t)trunk, &marker);
+        tri__marker_take(word, &marker);
     before = marker.effort;
     tri__marker_work(&marker, 1000 * TRI__MARKED_EFFORT);
     ck_assert_uint_le(marker.effort - before, 1100 * TRI__MARKED_EFFORT);
@@ -188,8 +185,26 @@ START_TEST(what_is_marked_already_is_effort_too)
     tri__marker_drain(&marker);
     tri__marker_leave(&marker);
     ck_assert(tri__work_is_done());
-    ck_assert_uint_eq(tri__marked_objects(), 1);
     end_mark();
+}
+
+/* A thread that assists must not go on for long because there is nothing to mark. */
+START_TEST(what_is_marked_already_is_effort_too)
+{
+    start(NULL);
+    tri_store(&trunk, tree(0));
+    expect_effort_for((uintptr_t)trunk);
+    ck_assert_uint_eq(tri__marked_objects(), 1);
+    tri_shutdown();
+}
+END_TEST
+
+START_TEST(what_leads_to_no_object_is_effort_too)
+{
+    start(NULL);
+    expect_effort_for(tri__heap.base + tri__heap.bytes - TRI_WORD);
+    ck_assert_uint_eq(tri__marked_objects(), 0);
+    ck_assert_uint_eq(tri__marked_effort(), REPEATS * TRI__MARKED_EFFORT);
     tri_shutdown();
 }
 END_TEST
@@ -368,6 +383,7 @@ int main(void)
     tcase_add_test(core, wide_objects);
     tcase_add_test(core, a_large_object_costs_what_it_has_of_pointers);
     tcase_add_test(core, what_is_marked_already_is_effort_too);
+    tcase_add_test(core, what_leads_to_no_object_is_effort_too);
     tcase_add_test(core, work_is_shared);
     tcase_add_loop_test(core, what_was_marked_is_counted_when_the_work_is_done, 0, 2);
     tcase_add_test(core, a_chunk_is_counted_before_it_is_shared);

@@ -265,12 +265,13 @@ __attribute__((noinline)) static bool refill_stack(struct tri__marker *marker)
     return true;
 }
 
-/* Takes candidates off the stack until the batch is full or nothing is left. */
+/* Takes candidates off the stack until the batch is full, or nothing is left, or many have led to no
+ * object: whoever has a quantum wants to look at it. */
 static void fill_batch(struct tri__marker *marker, struct tri__batch *batch)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, misses = 0;
 
-    while (count < TRI__BATCH) {
+    while (count < TRI__BATCH && misses < TRI__BATCH) {
         struct tri__chunk *stack = marker->stack;
         uintptr_t item;
 
@@ -282,11 +283,14 @@ static void fill_batch(struct tri__marker *marker, struct tri__batch *batch)
         item = stack->items[--stack->count];
         if (TRI__UNLIKELY((item & PIECE_BIT) != 0)) {
             take_piece(marker, item & ~PIECE_BIT);
-            break; /* one piece is worth a batch: whoever has a quantum wants to look at it */
+            break; /* one piece is worth a batch */
         }
         if (tri__locate(item, &batch->refs[count])) {
             prefetch(&batch->refs[count]);
             count++;
+        } else {
+            marker->effort += TRI__MARKED_EFFORT;
+            misses++;
         }
     }
     batch->count = count;

@@ -46,7 +46,7 @@ void tri__marker_take_arena(struct tri__arena_chunk *chunk, void *argument);
 void tri__marker_drain(struct tri__marker *marker);
 
 /* The same, but stops after about so much effort: the price of an object, and a byte for each byte
- * looked at; less for one that is marked already, of which there may be thousands in a row. */
+ * looked at; less for one that is marked already, or none, of which there may be thousands in a row. */
 #define TRI__OBJECT_EFFORT 64u
 #define TRI__MARKED_EFFORT 8u
 void tri__marker_work(struct tri__marker *marker, uint64_t effort);
