@@ -22,15 +22,13 @@
 struct store {
     const char *call;
     const void *caller;
+    char *place; /* WHERE bytes, for place_of() */
 };
 
-/* Static: there is one fatal end. */
 static const char *place_of(const struct store *store)
 {
-    static char text[WHERE];
-
-    tri__heap.hooks.name_code(store->caller, text, sizeof text);
-    return text;
+    tri__heap.hooks.name_code(store->caller, store->place, WHERE);
+    return store->place;
 }
 
 /* ---- where to ---- */
@@ -230,7 +228,8 @@ static bool is_only_told_of(void)
 
 void tri__watch_try_slow(const char *call, uintptr_t slot, uintptr_t value, const void *caller)
 {
-    struct store store = {call, caller};
+    char place[WHERE];
+    struct store store = {call, caller, place};
 
     if (is_only_told_of())
         return;
@@ -258,7 +257,8 @@ static void tell_of_range(const struct tri__range *range)
 
 void tri__watch_range_slow(const struct tri__range *range, const void *caller)
 {
-    struct store store = {range->call, caller};
+    char place[WHERE];
+    struct store store = {range->call, caller, place};
     struct tri__type_pointers it;
     uintptr_t slot;
 

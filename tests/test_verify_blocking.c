@@ -184,6 +184,55 @@ START_TEST(uses_in_blocking_are_named)
 }
 END_TEST
 
+/* ---- in several threads at once ---- */
+
+#define WRONG_THREADS 8
+#define WRONG_RUNS 10
+
+static uint32_t all_at_once; /* atomic */
+
+static void *use_at_once(void *wrong)
+{
+    tri_thread_attach();
+    TRI_BLOCKING {
+        while (tri__load_relaxed(&all_at_once) == 0)
+            continue;
+        ((const struct use *)wrong)->use();
+    }
+    return NULL;
+}
+
+static void run_several_wrong(void)
+{
+    pthread_t threads[WRONG_THREADS];
+
+    start_verified("blocking");
+    make_world();
+    for (int i = 0; i < WRONG_THREADS; i++)
+        if (pthread_create(&threads[i], NULL, use_at_once, (void *)&uses[i % USES]) != 0)
+            abort();
+    usleep(1000);
+    tri__store_relaxed(&all_at_once, 1);
+    TRI_BLOCKING
+        for (;;)
+            pause();
+}
+
+/* The first one may be without a processor for long, now and then. */
+START_TEST(one_of_several_at_once_has_a_name)
+{
+    int named = 0;
+
+    for (int i = 0; i < WRONG_RUNS; i++) {
+        struct captured captured = capture_child(run_several_wrong);
+
+        ck_assert_msg(captured_aborted(&captured), "%s", captured.text);
+        named += strstr(captured.text, "called from 0x") == NULL;
+    }
+    ck_assert_int_gt(named, WRONG_RUNS / 2);
+}
+END_TEST
+
 /* The collector has brought the sleeping thread into the mark: its barrier is on. */
 static uint32_t marking; /* atomic */
 
@@ -360,6 +409,7 @@ int main(void)
 
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, uses_in_blocking_are_named, 0, USES);
+    tcase_add_test(tests, one_of_several_at_once_has_a_name);
     tcase_add_loop_test(tests, uses_in_blocking_are_named_in_a_mark, 0, USES);
     tcase_add_test(tests, stores_into_freed_arenas_are_named);
     tcase_add_test(tests, inline_paths_find_nothing_while_uses_are_watched);

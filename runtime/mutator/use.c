@@ -13,10 +13,12 @@
 #include <tricolor/window.h>
 
 #include "base/fatal.h"
+#include "base/os.h"
 #include "mutator/code_map.h"
 #include "mutator/mutator.h"
 
 #define WHERE 256u
+#define HEAD_START_NS UINT64_C(1000000000)
 
 /* Where the linker has put the library; or the program, if that was linked statically. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -39,35 +41,35 @@ void tri__use_name_code(const void *address, char *text, size_t room)
     static bool taken; /* atomic: the map is read once */
 
     snprintf(text, room, "%p", address);
-    if (tri__exchange_acqrel(&taken, true))
+    if (tri__exchange_acqrel(&taken, true)) {
+        tri__os_sleep(HEAD_START_NS); /* another thread's message has a name, and is the last one */
         return;
+    }
     tri__code_map_read(&map, 0);
     tri__code_map_name(&map, (uintptr_t)address, text, room);
 }
 
-static const char *name_of(const void *address)
-{
-    static char text[WHERE]; /* there is one fatal end */
-
-    tri__use_name_code(address, text, sizeof text);
-    return text;
-}
-
 _Noreturn static void used_in_handler(const char *call, const void *caller)
 {
+    char place[WHERE];
+
+    tri__use_name_code(caller, place, sizeof place);
     tri__fatal("%s() in a signal handler, called from %s, while the library is at work on the same "
                "thread: what was interrupted may be half done. Handlers must not use the heap: let "
                "them set a flag, or write to a pipe or an eventfd, and do the rest outside of "
                "them; docs/verify-blocking.md",
-               call, name_of(caller));
+               call, place);
 }
 
 _Noreturn static void used_in_blocking(const char *call, const void *caller)
 {
+    char place[WHERE];
+
+    tri__use_name_code(caller, place, sizeof place);
     tri__fatal("%s() inside TRI_BLOCKING, called from %s: the collector does not wait for the "
                "thread there, and may be acting for it. Use the heap before the block or after it, "
                "and let only what sleeps be inside; docs/verify-blocking.md",
-               call, name_of(caller));
+               call, place);
 }
 
 void tri__use_check(const char *call, const void *caller)

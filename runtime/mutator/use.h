@@ -10,7 +10,7 @@
 void tri__use_check(const char *call, const void *caller);
 
 /* "file+0x1234", for tools like addr2line. Before a fatal end: of several threads that come here at
- * the same time one gets an answer, the others the bare address. */
+ * the same time one gets an answer, the others the bare address, a second later. */
 void tri__use_name_code(const void *address, char *text, size_t room);
 
 #endif
