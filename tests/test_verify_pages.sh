@@ -74,7 +74,7 @@ build() # build <source>
 {
     # Compilers are lists of words by nature.
     # shellcheck disable=SC2086
-    $CC -std=gnu11 -O2 -Wall -Wextra ${TRI_SANITIZERS:+"-fsanitize=$TRI_SANITIZERS"} -pthread \
+    $CC -std=gnu11 -g -O2 -Wall -Wextra ${TRI_SANITIZERS:+"-fsanitize=$TRI_SANITIZERS"} -pthread \
         -I"$TRI_SRCDIR/include" -o "$work/program" "$work/$1" "$library" \
         "-Wl,-rpath,$TRI_BUILDDIR/.libs"
 }
@@ -165,6 +165,15 @@ is_in_table() # is_in_table <n> <mode>
     esac
 }
 
+# The line that addr2line says, as on the pages, has the call in it.
+place_is_right() # place_is_right <n>
+{
+    place=$(sed -n 's/^tricolor: \(tri_[a-z]*\)[^,]*, called from [^ ]*+\(0x[0-9a-f]*\).*/\1 \2/p' "$work/output")
+    [ -n "$place" ] && command -v addr2line >/dev/null || return 0
+    lines=$(addr2line -i -e "$work/program" "${place#* }" | sed -n "s/.*\/program$1\.c:\([0-9]*\).*/\1p/p")
+    [ -n "$lines" ] && sed -n "$(echo "$lines" | head -n 1)" "$work/program$1.c" | grep -q "${place% *}("
+}
+
 check_report() # check_report <n> <mode>
 {
     ends_as_it_should "$2" || fails "wrong program $1 of docs/$page.md did not abort"
@@ -174,6 +183,7 @@ check_report() # check_report <n> <mode>
         fails "wrong program $1 is not reported as docs/$page.md says"
     is_in_table "$1" "$2" ||
         fails "wrong program $1 of docs/$page.md is not what the table in docs/verify.md says"
+    place_is_right "$1" || fails "the call in wrong program $1 of docs/$page.md is not where the report says"
 }
 
 # Reported, and nothing is lost.

@@ -51,8 +51,9 @@ struct tri__heap_hooks {
     bool (*out_of_memory)(struct tri__cache *cache, size_t bytes, unsigned attempt);
     /* The program has called `call`, which uses the heap, from `caller` (heap/watch.h). */
     void (*used)(const char *call, const void *caller);
-    /* Writes the name of an address of code, for tools like addr2line. Once, before a fatal end. */
-    void (*name_code)(const void *address, char *text, size_t room);
+    /* Writes where the call is that returns to `caller`, for tools like addr2line. Once, before a
+     * fatal end. */
+    void (*name_code)(const void *caller, char *text, size_t room);
     /* The calling thread's, as tools show it (heap/told.h). */
     uint32_t (*thread_number)(void);
 };

@@ -35,12 +35,14 @@ static bool is_shared_library(void)
     return !is_in_module((uintptr_t)getauxval(AT_PHDR));
 }
 
-void tri__use_name_code(const void *address, char *text, size_t room)
+/* Where a call returns to may be the next line: its last byte is in the call's own. */
+void tri__use_name_code(const void *caller, char *text, size_t room)
 {
     static struct tri__code_map map;
     static bool taken; /* atomic: the map is read once */
+    const char *address = (const char *)caller - 1;
 
-    snprintf(text, room, "%p", address);
+    snprintf(text, room, "%p", (const void *)address);
     if (tri__exchange_acqrel(&taken, true)) {
         tri__os_sleep(HEAD_START_NS); /* another thread's message has a name, and is the last one */
         return;
