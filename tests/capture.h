@@ -20,8 +20,8 @@ enum { IS_DEBUG_BUILD = 0 };
 #endif
 
 struct captured {
-    int status;      /* as from waitpid */
-    char text[4096]; /* stderr, cut */
+    int status;       /* as from waitpid */
+    char text[32768]; /* stderr, cut */
 };
 
 static inline void run_captured(void (*function)(void), int stderr_end)

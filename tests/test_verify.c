@@ -253,6 +253,57 @@ START_TEST(after_a_warning_nothing_is_lost)
 }
 END_TEST
 
+static struct hidden many[50];
+
+static __attribute__((noinline)) void make_many(void)
+{
+    for (int i = 0; i < 50; i++)
+        many[i] = hide(tri_new(link_t));
+}
+
+static void store_many(void)
+{
+    for (int i = 0; i < 50; i++)
+        large[i] = reveal(many[i]);
+}
+
+static void warn_of_many(void)
+{
+    start_verified("barrier=warn");
+    make_world();
+    make_many();
+    clear_stack();
+    tri__cycle_at_stage = store_before_verdict;
+    tri_collect();
+    tri_collect();
+    tri_handle_free(handle);
+    tri_arena_free(arena);
+    tri_shutdown();
+    _exit(0);
+}
+
+static unsigned occurrences(const char *text, const char *wanted)
+{
+    unsigned count = 0;
+
+    for (text = strstr(text, wanted); text != NULL; text = strstr(text + 1, wanted))
+        count++;
+    return count;
+}
+
+START_TEST(after_some_warnings_they_are_counted)
+{
+    static const struct wrong stores = {store_many, NULL, NULL, NULL};
+    struct captured captured;
+
+    wrong = &stores;
+    captured = capture_child(warn_of_many);
+    ck_assert_msg(captured_exited(&captured, 0), "%s", captured.text);
+    ck_assert_uint_eq(occurrences(captured.text, "a barrier is missing"), 20);
+    ck_assert_uint_eq(occurrences(captured.text, "50 pointers so far that the collector was not "), 1);
+}
+END_TEST
+
 /* ---- words that are declared as no pointers ---- */
 
 typedef struct pair {
@@ -452,6 +503,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, wrong_stores_are_named, 0, WRONGS);
     tcase_add_test(tests, after_a_warning_nothing_is_lost);
+    tcase_add_test(tests, after_some_warnings_they_are_counted);
     tcase_add_test(tests, forgotten_members_are_named);
     tcase_add_test(tests, correct_programs_pass_in_silence);
     tcase_add_test(tests, numbers_may_be_where_pointers_were);

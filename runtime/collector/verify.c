@@ -23,7 +23,7 @@
 #define REPORTS_MOST 20u /* in all; more would hide the first */
 
 static enum tri__verify_barrier mode;
-static unsigned reports;
+static unsigned found, told; /* pointers that nobody told of; and how many when that was last said */
 
 /* Before any thread has a block: its barrier rests at what is watched. */
 static void watch(const struct tri__options *options)
@@ -39,7 +39,6 @@ int tri__verify_init(const struct tri__options *options)
     int error = by_type ? tri__type_notes_init() : 0;
 
     mode = options->barrier;
-    reports = 0;
     if (mode != TRI__VERIFY_OFF)
         tri__told_reset();
     tri__verify_layout_init(options->layout);
@@ -52,8 +51,20 @@ int tri__verify_init(const struct tri__options *options)
     return error;
 }
 
+/* What is not reported is counted: it is said when there are twice as many as before, and at last. */
+static void tell_count(unsigned least)
+{
+    if (found <= REPORTS_MOST || found < least)
+        return;
+    told = found;
+    tri__warn("%u pointers so far that the collector was not told of; the first %u were reported",
+              found, REPORTS_MOST);
+}
+
 void tri__verify_release(void)
 {
+    tell_count(told + 1);
+    found = told = 0;
     tri__watched = 0;
     tri__graves_release();
     tri__type_notes_release();
@@ -99,7 +110,7 @@ static void check_word(const struct tri__holder *holder, uintptr_t slot, uintptr
     if (TRI__LIKELY(!tri__is_white(value, &lost)))
         return;
     check->found++;
-    if (reports++ < REPORTS_MOST) {
+    if (found++ < REPORTS_MOST) {
         struct tri__finding finding = {.holder = holder, .slot = slot, .value = value};
 
         finding.is_known = tri__told_last(slot, &finding.told);
@@ -114,5 +125,6 @@ size_t tri__verify_barriers(struct tri__marker *marker)
 
     tri__root_words_each(check_word, &check);
     tri__marked_words_each(check_word, &check);
+    tell_count(2 * told);
     return check.found;
 }
