@@ -109,6 +109,7 @@ source_tests += %D%/test_exports.sh
 source_tests += %D%/test_gen_size_classes.sh
 source_tests += %D%/test_includes.sh
 source_tests += %D%/test_invariant_tags.sh
+source_tests += %D%/test_model_functions.sh
 source_tests += %D%/test_man.sh
 source_tests += %D%/test_mutate_iterator.sh
 source_tests += %D%/test_type_compile.sh

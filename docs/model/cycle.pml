@@ -6,6 +6,15 @@
  * white [inv.mark.verdict], and no mutator ever touches an object that was freed. Buffers are sets:
  * what is in one and whose it is matters, the order does not.
  *
+ * Functions: tri__store_slow, tri__exchange_slow (store.c), tri__shade_old, tri__shade_new,
+ * tri__buffer_push (buffer.h), exchange, push_full, tri__buffer_surrender, tri__buffer_flush,
+ * tri__buffer_reset, tri__buffer_drain_writer, tri__buffer_drain_full, tri__buffers_drain_older
+ * (buffer.c), arm, release, scan, first_scan, flush, catch_up, tri__handshake,
+ * tri__handshake_join_locked, advance_phase_locked (handshake.c), tri__mutator_leave (attach.c),
+ * tri__cache_arm, tri__cache_blacken, tri__cache_flip (cache.c), take_buffers, take_flushed,
+ * mark_until_quiet, scan_roots, terminate, arm, mark, release, sweep (cycle.c), tri__marker_take,
+ * tri__marker_drain (marker.c), tri__span_sweep (span.c).
+ *
  * Options
  *   OPS=n      how many heap operations both mutators together make, each chosen freely
  *   SCRIPT=n   a fixed sequence of operations instead, with safepoints wherever they like

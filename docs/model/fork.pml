@@ -6,10 +6,11 @@
  *
  * Functions: before_fork, after_fork_in_parent, after_fork_in_child (init.c); tri__rcu_register,
  * tri__rcu_pause, tri__rcu_before_fork, tri__rcu_after_fork_child, run_waiting,
- * tri__rcu_synchronize (rcu_shim.c) and what they call of liburcu's; tri__registry_lock
- * (registry.c), join (attach.c), ask_running, await_answers (handshake.c), drain_thread (cycle.c),
- * tri_root_remove (roots.c), tri_shutdown (init.c), tri__windows_remove, tri__windows_before_fork,
- * tri__windows_after_fork (windows.c), answer_or_put_off (signal.c).
+ * tri__rcu_synchronize (rcu_shim.c); tri__registry_lock (registry.c), join (attach.c), ask_running,
+ * await_answers (handshake.c), drain_thread (cycle.c), tri_root_remove (roots.c), tri_shutdown
+ * (init.c), tri__windows_remove, tri__windows_before_fork, tri__windows_after_fork (windows.c),
+ * answer_or_put_off (signal.c).
+ * And of liburcu what those of rcu_shim.c call.
  *
  * cycle_lock, roots_lock, the page heap's and the other leaves are like drain_lock, and left out;
  * so is rebuild_lock, which is like init_lock.

@@ -3,6 +3,12 @@
  * leaves and attaches. Announcements are numbered; number n is of kind KIND(n), in the order of a
  * cycle, and all but arm are settled.
  *
+ * Functions: catch_up, tri__handshake_answer, take_request, count_answer, tri__handshake_is_answered,
+ * tri__handshake_join_locked, advance_phase_locked, announce_locked, is_answered, ask, begin_asking,
+ * ask_running, ask_if_running, await_answers, tri__handshake, act_for, unclaim, needs_nothing,
+ * visit_sleeper, tri__handshake_settle (handshake.c); become_blocked, await_unclaimed,
+ * become_running (blocking.c); join, tri__mutator_leave (attach.c); tri__registry_each (registry.c).
+ *
  * Each access to a shared word is a step of its own. A store that is not sequentially consistent
  * may be seen late: loads find what was there before, until some later step; swaps do not.
  *

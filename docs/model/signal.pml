@@ -7,12 +7,12 @@
  * is closed. With NO_LAYOUT nobody knows where the kernel has put the context of an interrupted
  * handler, so what that has interrupted cannot be set back.
  *
- * Functions: handle, answer_or_put_off, answer_at, set_back_others,
- * tri__signal_send (signal.c); send_signals,
- * forget_signal, ask, act_for, tri__handshake_answer, let_go, tri__window_deferred_slow
- * (handshake.c); tri__window_open, tri__window_close (window.h); the windows of window_x86_64.h,
- * window_aarch64.h and window_counted.h; tri_blocking_begin, tri_blocking_end (blocking.c); hold
- * (bulk.c); tri__windows_begin_reading, tri__windows_end_reading, tri__windows_remove (windows.c).
+ * Functions: handle, answer_or_put_off, answer_at, set_back_others, tri__signal_send (signal.c);
+ * send_signals, forget_signal, ask, act_for, tri__handshake_answer, let_go,
+ * tri__window_deferred_slow (handshake.c); tri__window_open, tri__window_close (window.h);
+ * tri_blocking_begin, tri_blocking_end (blocking.c); hold (bulk.c);
+ * tri__windows_begin_reading, tri__windows_end_reading, tri__windows_remove (windows.c).
+ * And the windows of window_x86_64.h, window_aarch64.h and window_counted.h.
  *
  * A handler stops the thread; other threads run on. Each access to a shared word is a step of its
  * own. Two stores, about the table of windows, come late in mutants.

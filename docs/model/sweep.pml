@@ -3,11 +3,13 @@
  * that goes through some cycles. What threads hold is theirs alone: who
  * passes what to whom, and by which barrier, is in cycle.pml.
  *
- * What is modelled: runtime/heap/cache.c (tri__cache_refill, cut_run, take_span, take_unswept,
- * take_fresh, tri__file_span, tri__sweep_one; tri__cache_arm, tri__cache_blacken, tri__cache_flip,
- * tri__cache_drop), runtime/heap/span.c (tri__span_next_run, tri__span_paint, tri__span_sweep), and of
- * runtime/collector/cycle.c sweep_all, mark, release and run_cycle. Lists are sets: any span of one may
- * be popped. A span is swept in one step, but it is popped, swept and filed in three.
+ * Functions: tri__cache_refill, cut_run, take_span, take_unswept, take_fresh, tri__file_span,
+ * tri__sweep_one, tri__cache_arm, tri__cache_blacken, tri__cache_flip, tri__cache_drop (cache.c);
+ * tri__span_next_run, tri__span_paint, tri__span_sweep (span.c); sweep_all, mark, release,
+ * tri__cycle_steps (cycle.c).
+ *
+ * Lists are sets: any span of one may be popped. A span is swept in one step, but it is popped, swept
+ * and filed in three.
  *
  * What must hold: no slot is handed out while somebody holds it; what is held is never free; what a
  * thread holds when its stack is scanned is white, so that the mark looks at it [inv.alloc.black]; a
