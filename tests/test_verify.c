@@ -318,8 +318,16 @@ typedef struct tall {
 } tall;
 TRI_TYPE(tall, left);
 
+typedef struct label {
+    uintptr_t number;
+    void *forgotten;
+} label;
+TRI_LEAF_TYPE(label);
+
 TRI_ROOT static pair *pairs[100];
 TRI_ROOT static tall *talls;
+TRI_ROOT static label *labels[10], *small_labels, *large_labels;
+TRI_ROOT static void **bytes;
 
 static void forget_members(void)
 {
@@ -331,6 +339,16 @@ static void forget_members(void)
     }
     tri_store(&talls, tri_new_array(tall, 3));
     talls[2].forgotten = pairs[0];
+    for (int i = 0; i < 10; i++) {
+        tri_store(&labels[i], tri_new(label));
+        labels[i]->forgotten = pairs[i];
+    }
+    tri_store(&small_labels, tri_new_array(label, 7));
+    small_labels[5].forgotten = pairs[0];
+    tri_store(&large_labels, tri_new_array(label, 5000));
+    large_labels[4711].forgotten = pairs[0];
+    tri_store(&bytes, tri_alloc_bytes(64));
+    bytes[3] = pairs[0];
     tri_collect();
     tri_collect();
     tri_shutdown();
@@ -349,6 +367,10 @@ START_TEST(forgotten_members_are_named)
     ck_assert_ptr_null(strstr(first + 30, "of \"pair\" is declared")); /* once */
     ck_assert_msg(strstr(captured.text, "the word at offset 648 of \"tall\"") != NULL, "%s",
                   captured.text);
+    ck_assert_msg(strstr(captured.text, "the word at offset 8 of \"label\" is declared as no pointer, "
+                                        "and holds the address of an object in 12 ") != NULL,
+                  "%s", captured.text);
+    ck_assert_ptr_null(strstr(captured.text, "bytes\" is declared"));
 }
 END_TEST
 

@@ -210,6 +210,7 @@ void tri__scalars_each(tri__visit_scalar *visit, void *argument)
     struct visitor visitor = {visit, argument};
 
     tri__pointer_spans_each(visit_span, &visitor);
+    tri__leaf_spans_each(visit_span, &visitor);
     tri__arena_chunks_each(visit_chunk, &visitor);
     tri__roots_each_range(visit_root, &visitor);
 }

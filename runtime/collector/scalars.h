@@ -20,8 +20,8 @@ struct tri__scalar {
 /* The program may be storing there. A chunk's scan_lock may be held, or RCU. */
 typedef void tri__visit_scalar(const struct tri__scalar *scalar, void *argument);
 
-/* Of marked objects with pointers, those born black included; of the values of arenas, but for
- * bytes; and of the ranges of tri_root_add(). Nothing of conservative types. In the latter two a
+/* Of marked objects, those born black included, of the values of arenas, but for bytes in both; and
+ * of the ranges of tri_root_add(). Nothing of conservative types. In the latter two a
  * word that leads to an arena is left out: no pointer keeps that alive. */
 void tri__scalars_each(tri__visit_scalar *visit, void *argument);
 

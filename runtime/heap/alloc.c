@@ -70,7 +70,7 @@ static uintptr_t take_leaf(struct tri__cache *cache, size_t bytes)
     return take_slot(cache, number, tri__class_info[number].size, NULL);
 }
 
-static void *alloc_leaf_block(struct tri__cache *cache, size_t bytes)
+static void *alloc_leaf_block(struct tri__cache *cache, const tri_type *type, size_t bytes)
 {
     uintptr_t object;
 
@@ -79,6 +79,7 @@ static void *alloc_leaf_block(struct tri__cache *cache, size_t bytes)
     for (unsigned attempt = 0; (object = take_leaf(cache, bytes)) == 0; attempt++)
         if (!tri__heap.hooks.out_of_memory(cache, bytes, attempt))
             return fail();
+    tri__type_note(object, type);
     return (void *)object;
 }
 
@@ -91,7 +92,7 @@ static void *alloc_tiny(struct tri__cache *cache, size_t bytes)
     uintptr_t object = (cache->tiny + align - 1) & ~(align - 1);
 
     if (object + bytes > cache->tiny_end) {
-        object = (uintptr_t)alloc_leaf_block(cache, TINY_BLOCK);
+        object = (uintptr_t)alloc_leaf_block(cache, &tri_type_bytes, TINY_BLOCK);
         if (object == 0)
             return NULL;
         cache->tiny_end = object + TINY_BLOCK;
@@ -100,11 +101,13 @@ static void *alloc_tiny(struct tri__cache *cache, size_t bytes)
     return (void *)object;
 }
 
-static void *alloc_leaf(struct tri__cache *cache, size_t bytes)
+static void *alloc_leaf(struct tri__cache *cache, const tri_type *type, size_t bytes)
 {
     if (bytes - 1 < TRI_WORD - 1)
         return alloc_tiny(cache, bytes);
-    return alloc_leaf_block(cache, bytes);
+    if (TRI__UNLIKELY(tri__types_are_noted()) && type != &tri_type_bytes)
+        tri__heap_hold_type(type);
+    return alloc_leaf_block(cache, type, bytes);
 }
 
 /* ---- objects with pointers ---- */
@@ -196,7 +199,7 @@ static void *alloc_object(const tri_type *type, size_t bytes)
 
     tri__type_check_use(type);
     if (!tri__type_is_pointerful(type))
-        return alloc_leaf(cache, bytes);
+        return alloc_leaf(cache, type, bytes);
     if (bytes == 0)
         bytes = TRI_WORD;
     if (bytes > tri__heap.bytes || tri__type_prepare(type) != 0)
@@ -246,7 +249,7 @@ void *tri_alloc_bytes(size_t n)
 {
     TRI__IN_RUNTIME;
     TRI__USES_HEAP(__func__);
-    return alloc_leaf(current_cache(), n);
+    return alloc_leaf(current_cache(), &tri_type_bytes, n);
 }
 
 void *tri_alloc_conservative(size_t n)

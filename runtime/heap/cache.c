@@ -44,7 +44,7 @@ static void hold(struct tri__cache *cache, unsigned number, struct tri__span *sp
 
 /* What a run is laid out for when it is cut. A run that fits no type is tagged with its own
  * address, which no type's tag equals; so are all
- * while uses are watched [inv.verify.watched]. */
+ * while uses are watched [inv.verify.watched], and those for leaf objects while types are noted. */
 static const void *tag_of(const struct tri__run *run, const struct tri__span *span,
                           const tri_type *type)
 {
@@ -52,7 +52,7 @@ static const void *tag_of(const struct tri__run *run, const struct tri__span *sp
         return run;
     switch ((enum tri__kind)tri__class_info[span->span_class].kind) {
     case TRI__KIND_LEAF:
-        return &tri_type_bytes;
+        return TRI__LIKELY(!tri__types_are_noted()) ? (const void *)&tri_type_bytes : run;
     case TRI__KIND_TYPED:
         return type;
     case TRI__KIND_BITMAP:

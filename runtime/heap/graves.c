@@ -73,7 +73,7 @@ static const tri_type *type_in(uintptr_t entry)
     return (const tri_type *)(entry & ~(uintptr_t)FLAGS);
 }
 
-/* Of objects without pointers nothing is known but that. */
+/* Of bytes nothing is known but that. */
 static const tri_type *type_of(const struct tri__ref *ref)
 {
     const tri_type *type = tri__noted_type(ref);

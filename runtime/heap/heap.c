@@ -175,7 +175,8 @@ uint64_t tri__heap_in_use(void)
 }
 
 /* By the page table, up to where pages have ever been committed. */
-void tri__pointer_spans_each(void (*visit)(struct tri__span *span, void *argument), void *argument)
+static void spans_each(bool leaf, void (*visit)(struct tri__span *span, void *argument),
+                       void *argument)
 {
     size_t pages = tri__page_heap_committed(&tri__heap.pages);
 
@@ -187,7 +188,18 @@ void tri__pointer_spans_each(void (*visit)(struct tri__span *span, void *argumen
             continue;
         span = tri__load_relaxed(&tri__heap.page_span[page]);
         if (span->base == tri__heap.base + (page << TRI__PAGE_SHIFT) &&
-            tri__class_info[span_class].kind != TRI__KIND_LEAF && span_class != TRI__ARENA_SPAN)
+            (tri__class_info[span_class].kind == TRI__KIND_LEAF) == leaf &&
+            span_class != TRI__ARENA_SPAN)
             visit(span, argument);
     }
+}
+
+void tri__pointer_spans_each(void (*visit)(struct tri__span *span, void *argument), void *argument)
+{
+    spans_each(false, visit, argument);
+}
+
+void tri__leaf_spans_each(void (*visit)(struct tri__span *span, void *argument), void *argument)
+{
+    spans_each(true, visit, argument);
 }

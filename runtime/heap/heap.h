@@ -102,6 +102,9 @@ void tri__span_free(struct tri__span *span);
  * meanwhile may be missed. Coordinator, while no span can be given back: while it marks. */
 void tri__pointer_spans_each(void (*visit)(struct tri__span *span, void *argument), void *argument);
 
+/* The same for those of leaf objects only; large ones are visited by the former. */
+void tri__leaf_spans_each(void (*visit)(struct tri__span *span, void *argument), void *argument);
+
 /* Bytes handed out and not swept: objects, garbage, and what is left of
  * cached runs. A recent value. */
 uint64_t tri__heap_in_use(void);

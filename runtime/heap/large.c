@@ -9,6 +9,7 @@
 
 #include "heap/cache.h"
 #include "heap/double_check.h"
+#include "heap/type_notes.h"
 #include "layout/own_mask.h"
 
 #define ZERO_BYTES ((size_t)256 << 10)
@@ -47,6 +48,7 @@ static struct tri__span *take_laid_out(const tri_type *type, size_t pages, bool 
 
 static void enter_large(struct tri__cache *cache, struct tri__span *span)
 {
+    tri__type_note(span->base, NULL); /* what was there is not zero yet, and no type's */
     tri__span_paint(span, 0, 1, tri__cache_colour(cache));
     tri__span_publish(span);
     tri__add_single_writer(&cache->unreported, span->slot_bytes);

@@ -26,13 +26,22 @@ void tri__type_notes_release(void)
     tri__type_notes = NULL;
 }
 
-const tri_type *tri__noted_type(const struct tri__ref *ref)
+static const tri_type *note_at(uintptr_t base)
 {
-    if (tri__ref_is_leaf(ref))
-        return NULL;
-    if (tri__class_info[ref->span_class].kind != TRI__KIND_BITMAP)
-        return tri__ref_type(ref);
     if (tri__type_notes == NULL)
         return NULL;
-    return tri__load_relaxed(&tri__type_notes[(ref->base - tri__heap.base) / TRI__NOTE_UNIT]);
+    return tri__load_relaxed(&tri__type_notes[(base - tri__heap.base) / TRI__NOTE_UNIT]);
+}
+
+const tri_type *tri__noted_type(const struct tri__ref *ref)
+{
+    bool is_leaf = tri__ref_is_leaf(ref);
+    const tri_type *type;
+
+    if (!is_leaf && tri__class_info[ref->span_class].kind != TRI__KIND_BITMAP)
+        return tri__ref_type(ref);
+    if (ref->span_class == TRI__ARENA_SPAN)
+        return NULL;
+    type = note_at(ref->base);
+    return type != &tri_type_bytes ? type : NULL;
 }

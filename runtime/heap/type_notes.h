@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The types of small objects, for messages: a bitmap says where their pointers are, and nothing
- * keeps what they were. With verification on it is noted here, by address, when a layout is
- * written. Threads: who allocates notes; anybody looks. */
+/* The types of small objects and of leaf ones, for messages: a bitmap says where their pointers are,
+ * and nothing keeps what they were. With verification on it is noted here, by address, when a layout
+ * is written, and when a leaf object is allocated, for which no run carries a tag then. Threads: who
+ * allocates notes; anybody looks. */
 #ifndef TRI__HEAP_TYPE_NOTES_H
 #define TRI__HEAP_TYPE_NOTES_H
 
 #include "heap/object.h"
 
-#define TRI__NOTE_UNIT TRI_WORD /* no two objects with pointers are nearer to each other */
+#define TRI__NOTE_UNIT TRI_WORD /* no two objects are nearer, but for small leaf ones, of which none is noted */
 
 extern const tri_type **tri__type_notes; /* NULL: nothing is noted; atomic entries */
 
@@ -27,7 +28,7 @@ static inline void tri__type_note(uintptr_t base, const tri_type *type)
         tri__store_relaxed(&tri__type_notes[(base - tri__heap.base) / TRI__NOTE_UNIT], type);
 }
 
-/* Of any object; NULL: a leaf object's, or not known. */
+/* Of any object; NULL: bytes, or not known. */
 const tri_type *tri__noted_type(const struct tri__ref *ref);
 
 #endif
