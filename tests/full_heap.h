@@ -50,12 +50,13 @@ static inline void fill_list(void)
     }
 }
 
-static inline void start_full(void)
+static inline void start_full_verified(const char *modes)
 {
     tri_config config = TRI_CONFIG_INIT;
 
     config.gc_percent = -1;
     config.log = note_line;
+    config.verify = modes;
     ck_assert_int_eq(tri_init(&config), 0);
     said[0] = '\0';
     fill_list();
@@ -65,6 +66,11 @@ static inline void start_full(void)
     tri_collect();
     fill_list();
     tri_store(&medium, tri_alloc_bytes(3000));
+}
+
+static inline void start_full(void)
+{
+    start_full_verified(NULL);
 }
 
 /* Not the one that checks first. */

@@ -323,9 +323,55 @@ START_TEST(finds_what_is_wrong)
 }
 END_TEST
 
+/* ---- layouts ---- */
+
+TRI_ROOT static node *two;
+
+START_TEST(compares_layouts_with_types)
+{
+    uint64_t *bits;
+    size_t first;
+
+    start_full_verified("layout");
+    tri_store(&two, tri_new_array(node, 2));
+    bits = (uint64_t *)(uintptr_t)span_of(two)->bits;
+    ck_assert_ptr_nonnull(bits);
+    first = ((uintptr_t)two - span_of(two)->base) / TRI_WORD;
+    expect_none();
+    for (size_t word = first; word < first + 2; word++) { /* next, number */
+        bits[word / 64] ^= UINT64_C(1) << word % 64;
+        expect(" has pointers where its type, 'node', has none, or none where it has some");
+        bits[word / 64] ^= UINT64_C(1) << word % 64;
+        expect_none();
+    }
+    stop();
+}
+END_TEST
+
 /* ---- hot types and arenas ---- */
 
 TRI_ROOT static node *kept[2000];
+
+START_TEST(compares_the_mask_of_typed_spans)
+{
+    struct tri__page_type *in_page;
+    struct tri__span *span;
+
+    start_full();
+    warm(&tri_type_node);
+    for (int i = 0; i < 2000; i++)
+        tri_store(&kept[i], tri_alloc(&tri_type_node));
+    ck_assert(is_typed(kept[1999]));
+    span = span_of(kept[1999]);
+    in_page = (struct tri__page_type *)(span->base +
+                                        tri__class_info[span->span_class].bits_offset);
+    in_page->mask ^= 2;
+    expect("which does not fit");
+    in_page->mask ^= 2;
+    expect_none();
+    stop();
+}
+END_TEST
 
 START_TEST(counts_the_spans_of_a_type)
 {
@@ -389,6 +435,8 @@ int main(void)
     tcase_set_timeout(wrong, 60);
     tcase_add_loop_test(wrong, finds_what_is_wrong, 0, count);
     tcase_add_test(wrong, counts_the_spans_of_a_type);
+    tcase_add_test(wrong, compares_layouts_with_types);
+    tcase_add_test(wrong, compares_the_mask_of_typed_spans);
     tcase_add_test(wrong, looks_into_arenas);
     tcase_add_test_raise_signal(wrong, needs_an_initialized_library, 6);
     suite_add_tcase(suite, wrong);

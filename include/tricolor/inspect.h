@@ -125,7 +125,8 @@ TRI_API void tri_dump_object(const void *p, int fd);
 TRI_API void tri_dump_span(const void *p, int fd);
 
 /* Checks the structure of the heap: size classes, spans and the lists they are on, colours of their
- * slots, the page table and the page heap's bits, summaries and counts under it, chunks of arenas
+ * slots, the masks of typed ones (those of others while TRICOLOR_VERIFY has barrier, layout or
+ * clobber), the page table and the page heap's bits, summaries and counts under it, chunks of arenas
  * and their logs, barrier buffers, and caches of threads that are in TRI_BLOCKING. 0, or the number
  * of defects, of which the first ones are reported, a line each, to tri_config.log or on standard
  * error; -ENOMEM when there is no memory for the check, or -EAGAIN, in a child of fork(), none for

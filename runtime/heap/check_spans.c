@@ -6,6 +6,8 @@
  * changes colours of a span that is not his [inv.colour.writer]. */
 #include "base/os.h"
 #include "heap/check.h"
+#include "heap/extent.h"
+#include "heap/type_notes.h"
 
 /* Where a span was found: lists are numbered from 1 on, caches from the other end. A thread may
  * leave a span to another one that is looked at later. */
@@ -112,7 +114,50 @@ static bool page_names_type(const struct tri__span *span, const tri_type *type)
     const struct tri__page_type *in_page =
         (const struct tri__page_type *)(span->base + info->bits_offset);
 
-    return info->bits_offset == 0 || tri__load_relaxed(&in_page->type) == type;
+    if (info->bits_offset == 0)
+        return true;
+    return tri__load_relaxed(&in_page->type) == type &&
+           (!tri__class_has_mask(info) ||
+            tri__load_relaxed(&in_page->mask) == tri__type_object_mask(type, type->size));
+}
+
+/* As far as its type is known: with verification on. The last bit says how many elements there are,
+ * so that one too few at the end is not seen. */
+static bool layout_is_right(const struct tri__ref *ref)
+{
+    const struct tri__class_info *info = &tri__class_info[ref->span_class];
+    const tri_type *type = tri__noted_type(ref);
+    struct tri__extent extent = {0, 0};
+
+    if (type == NULL)
+        return true;
+    if (!tri__extent_of(ref, type, &extent))
+        extent.bytes = type->size;
+    if (extent.bytes > info->size)
+        extent.bytes = info->size;
+    return tri__ref_bits(ref, info) == tri__type_object_mask(type, extent.bytes);
+}
+
+/* Slots from `from` to `to` have not been handed out, and have no layout. */
+static void check_layouts(struct tri__check *check, const struct tri__span *span, uintptr_t from,
+                          uintptr_t to)
+{
+    struct tri__ref ref;
+
+    if (span->bits == NULL || !tri__types_are_noted())
+        return;
+    for (uint32_t slot = 0; slot < span->slots; slot++) {
+        uintptr_t base = span->base + slot * span->slot_bytes;
+
+        if (colour_of(span, slot) == TRI__FREE || (base >= from && base < to) ||
+            !tri__locate(base, &ref) || layout_is_right(&ref))
+            continue;
+        tri__check_defect(check,
+                          "slot %u of the span at %#zx has pointers where its type, '%s', has "
+                          "none, or none where it has some",
+                          slot, (size_t)span->base, tri__type_label(tri__noted_type(&ref)));
+        return;
+    }
 }
 
 static void check_type(struct tri__check *check, const struct tri__span *span)
@@ -211,6 +256,7 @@ static void check_listed(struct tri__check *check, const struct tri__span *span,
                           "to be empty",
                           (size_t)span->base, place->list);
     check_span(check, span);
+    check_layouts(check, span, 0, 0);
     if (place->full && place->swept && tri__span_next_run(span, 1, &first, &count))
         tri__check_defect(check, "the span at %#zx is listed as full, and its slot %u is free",
                           (size_t)span->base, first);
@@ -303,6 +349,7 @@ static void check_cached(struct tri__check *check, const struct tri__cache *cach
         tri__check_defect(check, "run %u has the span at %#zx, of class %u", number,
                           (size_t)span->base, span->span_class);
     check_span(check, span);
+    check_layouts(check, span, cache->front.runs[number].current, cache->front.runs[number].end);
     check_run(check, &cache->front.runs[number], span, number);
 }
 
