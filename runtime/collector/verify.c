@@ -23,7 +23,7 @@
 #define REPORTS_MOST 20u /* in all; more would hide the first */
 
 static enum tri__verify_barrier mode;
-static unsigned found, told; /* pointers that nobody told of; and how many when that was last said */
+static unsigned missing, told; /* pointers that nobody told of; and how many when that was last said */
 
 /* Before any thread has a block: its barrier rests at what is watched. */
 static void watch(const struct tri__options *options)
@@ -54,17 +54,17 @@ int tri__verify_init(const struct tri__options *options)
 /* What is not reported is counted: it is said when there are twice as many as before, and at last. */
 static void tell_count(unsigned least)
 {
-    if (found <= REPORTS_MOST || found < least)
+    if (missing <= REPORTS_MOST || missing < least)
         return;
-    told = found;
+    told = missing;
     tri__warn("%u pointers so far that the collector was not told of; the first %u were reported",
-              found, REPORTS_MOST);
+              missing, REPORTS_MOST);
 }
 
 void tri__verify_release(void)
 {
     tell_count(told + 1);
-    found = told = 0;
+    missing = told = 0;
     tri__watched = 0;
     tri__graves_release();
     tri__type_notes_release();
@@ -110,7 +110,7 @@ static void check_word(const struct tri__holder *holder, uintptr_t slot, uintptr
     if (TRI__LIKELY(!tri__is_white(value, &lost)))
         return;
     check->found++;
-    if (found++ < REPORTS_MOST) {
+    if (missing++ < REPORTS_MOST) {
         struct tri__finding finding = {.holder = holder, .slot = slot, .value = value};
 
         finding.is_known = tri__told_last(slot, &finding.told);
