@@ -62,6 +62,14 @@ static const void *tag_of(const struct tri__run *run, const struct tri__span *sp
     }
 }
 
+/* What was noted of what lay there before is no type of slots that are not handed out. */
+static void note_types(const struct tri__run *run, const struct tri__span *span,
+                       const tri_type *type, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        tri__type_note(run->current + i * span->slot_bytes, run->tag == type ? type : NULL);
+}
+
 /* Writes `type`'s layout into the run's slots, so that allocating that type writes nothing; a typed
  * span has its layout already. */
 static void lay_out(struct tri__run *run, const struct tri__span *span, const tri_type *type,
@@ -70,10 +78,10 @@ static void lay_out(struct tri__run *run, const struct tri__span *span, const tr
     size_t offset = run->current - span->base;
 
     run->tag = tag_of(run, span, type);
+    if (TRI__UNLIKELY(tri__types_are_noted()))
+        note_types(run, span, type, count);
     if (run->tag != type)
         return;
-    for (uint32_t i = 0; tri__type_notes != NULL && i < count; i++)
-        tri__type_note(run->current + i * span->slot_bytes, type);
     if (span->bits != NULL)
         tri__heap_bits_fill(span->bits, offset / TRI_WORD, (unsigned)(span->slot_bytes / TRI_WORD),
                             count, tri__type_object_mask(type, type->size));

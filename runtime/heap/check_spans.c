@@ -138,9 +138,8 @@ static bool layout_is_right(const struct tri__ref *ref)
     return tri__ref_bits(ref, info) == tri__type_object_mask(type, extent.bytes);
 }
 
-/* Slots from `from` to `to` have not been handed out, and have no layout. */
-static void check_layouts(struct tri__check *check, const struct tri__span *span, uintptr_t from,
-                          uintptr_t to)
+/* Slots that were not handed out have no noted type, or its layout already. */
+static void check_layouts(struct tri__check *check, const struct tri__span *span)
 {
     struct tri__ref ref;
 
@@ -149,8 +148,7 @@ static void check_layouts(struct tri__check *check, const struct tri__span *span
     for (uint32_t slot = 0; slot < span->slots; slot++) {
         uintptr_t base = span->base + slot * span->slot_bytes;
 
-        if (colour_of(span, slot) == TRI__FREE || (base >= from && base < to) ||
-            !tri__locate(base, &ref) || layout_is_right(&ref))
+        if (colour_of(span, slot) == TRI__FREE || !tri__locate(base, &ref) || layout_is_right(&ref))
             continue;
         tri__check_defect(check,
                           "slot %u of the span at %#zx has pointers where its type, '%s', has "
@@ -256,7 +254,7 @@ static void check_listed(struct tri__check *check, const struct tri__span *span,
                           "to be empty",
                           (size_t)span->base, place->list);
     check_span(check, span);
-    check_layouts(check, span, 0, 0);
+    check_layouts(check, span);
     if (place->full && place->swept && tri__span_next_run(span, 1, &first, &count))
         tri__check_defect(check, "the span at %#zx is listed as full, and its slot %u is free",
                           (size_t)span->base, first);
@@ -349,7 +347,7 @@ static void check_cached(struct tri__check *check, const struct tri__cache *cach
         tri__check_defect(check, "run %u has the span at %#zx, of class %u", number,
                           (size_t)span->base, span->span_class);
     check_span(check, span);
-    check_layouts(check, span, cache->front.runs[number].current, cache->front.runs[number].end);
+    check_layouts(check, span);
     check_run(check, &cache->front.runs[number], span, number);
 }
 
