@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collected.h"
+#include "suite.h"
 
 #include "base/atomic.h"
 #include "collector/cycle.h"
@@ -247,6 +248,7 @@ void live_on(struct random *random)
         for (int i = 0; i < 30; i++)
             make_garbage(random);
         collect();
+        child_assert(tri_heap_check() == 0);
     }
     child_assert(is_whole() && is_list_of(mine, 11));
 }

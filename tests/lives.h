@@ -14,6 +14,7 @@
 #include "forked.h"
 #include "random.h"
 #include "sanitized.h"
+#include "suite.h"
 #include "threads.h"
 
 #include "base/atomic.h"

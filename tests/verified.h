@@ -12,6 +12,7 @@
 #include <tricolor.h>
 
 #include "capture.h"
+#include "suite.h"
 
 #include "base/atomic.h"
 
