@@ -3,11 +3,14 @@
  * to do, and a mutator that shades, assists, and answers H3. What is marked is a number of objects: the
  * mutator may make one grey while another is, for a white object is reached through a grey one only.
  *
- * What is modelled: runtime/collector/work.c (all of it), assist.c (quantum, tri__assist_close), marker.c
- * (tri__marker_enter, tri__marker_work, tri__marker_leave, share), cycle.c (finish_work, take_buffers,
- * mark_until_quiet, terminate, take_flushed), coordinator.c (help, join_helpers), and of
- * barrier/buffer.c that buffers are given away, and taken one at a time. A chunk holds one object. No wait
- * has an end of its own here: the coordinator's 200 us are not needed for anything but speed.
+ * Functions: tri__work_enter, tri__work_leave, tri__work_publish, tri__work_take, tri__work_is_done,
+ * tri__work_wait, tri__work_wake, somebody_waits (work.c); quantum, take_on, tri__assist_close
+ * (assist.c); tri__marker_enter, tri__marker_work, tri__marker_leave, share (marker.c); finish_work,
+ * take_buffers, mark_until_quiet, terminate, take_flushed (cycle.c); help, join_helpers
+ * (coordinator.c); tri__buffer_drain_full, tri__buffer_surrender (buffer.c).
+ *
+ * A chunk holds one object. No wait has an end of its own: the coordinator's 200 us are not needed for
+ * anything but speed.
  *
  * What must hold: when the work is done there is none [inv.work.pending]; at the verdict nothing is grey
  * [inv.mark.verdict], and nobody marks after it [inv.assist.closed]; nobody sleeps for ever
@@ -49,7 +52,7 @@ byte shared;           /* chunks on the stack */
 byte pending, waiting;
 bool event[3];         /* `events` has changed since the marker read it */
 bool marked;           /* the count has changed since the coordinator read it */
-byte buffer, given;     /* grey objects in the mutator's buffer, and in those it has given away */
+byte buffer, given;    /* grey objects in the mutator's buffer, and in those it has given away */
 bool asleep[3];
 bool open, late_close; /* late_close: the store of 0 has not come yet */
 bool asked, stop, verdict, ended[2];

@@ -271,7 +271,7 @@ static void fill_batch(struct tri__marker *marker, struct tri__batch *batch)
 {
     uint32_t count = 0, misses = 0;
 
-    while (count < TRI__BATCH && misses < TRI__BATCH) {
+    while (count < TRI__BATCH) {
         struct tri__chunk *stack = marker->stack;
         uintptr_t item;
 
@@ -288,10 +288,11 @@ static void fill_batch(struct tri__marker *marker, struct tri__batch *batch)
         if (tri__locate(item, &batch->refs[count])) {
             prefetch(&batch->refs[count]);
             count++;
-        } else {
-            marker->effort += TRI__MARKED_EFFORT;
-            misses++;
+            continue;
         }
+        marker->effort += TRI__MARKED_EFFORT;
+        if (++misses == TRI__BATCH)
+            break;
     }
     batch->count = count;
 }

@@ -67,9 +67,11 @@ size_t tri__registry_size(void)
     return tri__load_acquire(&attached); /* acq <- rel in tri__registry_remove_locked() */
 }
 
+/* An update, though it changes nothing: one that it does not count comes later, and acquires from it,
+ * so that nothing of what its thread has done was seen before [mo.alone]. */
 uint64_t tri__registry_entered(void)
 {
-    return tri__load_relaxed(&entered);
+    return tri__fetch_add_acqrel(&entered, 0);
 }
 
 static void free_members(struct tri__rcu_head *head)
@@ -113,7 +115,7 @@ int tri__registry_enter_locked(struct tri__mutator *mutator)
     fresh->mutators[fresh->count++] = mutator;
     replace_locked(fresh);
     tri__store_release(&attached, fresh->count); /* the same */
-    tri__add_single_writer(&entered, 1); /* under the lock */
+    tri__fetch_add_acqrel(&entered, 1); /* before it does anything [mo.alone] */
     return 0;
 }
 
