@@ -70,7 +70,7 @@ static uintptr_t take_leaf(struct tri__cache *cache, size_t bytes)
     return take_slot(cache, number, tri__class_info[number].size, NULL);
 }
 
-static void *alloc_leaf_block(struct tri__cache *cache, const tri_type *type, size_t bytes)
+static void *alloc_leaf_block(struct tri__cache *cache, size_t bytes)
 {
     uintptr_t object;
 
@@ -79,7 +79,6 @@ static void *alloc_leaf_block(struct tri__cache *cache, const tri_type *type, si
     for (unsigned attempt = 0; (object = take_leaf(cache, bytes)) == 0; attempt++)
         if (!tri__heap.hooks.out_of_memory(cache, bytes, attempt))
             return fail();
-    tri__type_note(object, type);
     return (void *)object;
 }
 
@@ -92,7 +91,7 @@ static void *alloc_tiny(struct tri__cache *cache, size_t bytes)
     uintptr_t object = (cache->tiny + align - 1) & ~(align - 1);
 
     if (object + bytes > cache->tiny_end) {
-        object = (uintptr_t)alloc_leaf_block(cache, &tri_type_bytes, TINY_BLOCK);
+        object = (uintptr_t)alloc_leaf_block(cache, TINY_BLOCK);
         if (object == 0)
             return NULL;
         cache->tiny_end = object + TINY_BLOCK;
@@ -101,13 +100,30 @@ static void *alloc_tiny(struct tri__cache *cache, size_t bytes)
     return (void *)object;
 }
 
-static void *alloc_leaf(struct tri__cache *cache, const tri_type *type, size_t bytes)
+static void *alloc_leaf(struct tri__cache *cache, size_t bytes)
 {
     if (bytes - 1 < TRI_WORD - 1)
         return alloc_tiny(cache, bytes);
-    if (TRI__UNLIKELY(tri__types_are_noted()) && type != &tri_type_bytes)
-        tri__heap_hold_type(type);
-    return alloc_leaf_block(cache, type, bytes);
+    return alloc_leaf_block(cache, bytes);
+}
+
+/* Bytes need no note: the slots of a run have none when it is cut. Nor have small objects room for
+ * one. The caller's stack holds the object at the safepoint in here. */
+__attribute__((noinline, cold)) static void note_leaf(void *object, const tri_type *type, size_t bytes)
+{
+    if (object == NULL || type == &tri_type_bytes || bytes < TRI_WORD)
+        return;
+    tri__heap_hold_type(type);
+    tri__type_note((uintptr_t)object, type);
+}
+
+static void *alloc_leaf_of(struct tri__cache *cache, const tri_type *type, size_t bytes)
+{
+    void *object = alloc_leaf(cache, bytes);
+
+    if (TRI__UNLIKELY(tri__types_are_noted()))
+        note_leaf(object, type, bytes);
+    return object;
 }
 
 /* ---- objects with pointers ---- */
@@ -199,7 +215,7 @@ static void *alloc_object(const tri_type *type, size_t bytes)
 
     tri__type_check_use(type);
     if (!tri__type_is_pointerful(type))
-        return alloc_leaf(cache, type, bytes);
+        return alloc_leaf_of(cache, type, bytes);
     if (bytes == 0)
         bytes = TRI_WORD;
     if (bytes > tri__heap.bytes || tri__type_prepare(type) != 0)
@@ -249,7 +265,7 @@ void *tri_alloc_bytes(size_t n)
 {
     TRI__IN_RUNTIME;
     TRI__USES_HEAP(__func__);
-    return alloc_leaf(current_cache(), &tri_type_bytes, n);
+    return alloc_leaf(current_cache(), n);
 }
 
 void *tri_alloc_conservative(size_t n)
