@@ -13,6 +13,7 @@
 #include <tricolor.h>
 
 #include "mutator/handshake.h"
+#include "suite.h"
 
 static inline void ask_all(enum tri__request what)
 {
@@ -41,9 +42,21 @@ static inline void forget_shaded(void)
     tri__buffer_drain_writer(own_writer(), forget_entry, NULL);
 }
 
+/* Of a test that ends in it: what has overflowed does not matter any more. */
+static inline void give_mark_up(void)
+{
+    end_held_mark = NULL;
+    tri__overflow_take();
+    if (!tri__buffers_close())
+        return;
+    ask_all(TRI__REQUEST_RELEASE);
+    tri__buffer_discard_full();
+}
+
 /* The barrier is on; the thread's stack has not been scanned, or it has. */
 static inline void begin_mark(enum tri__barrier_state state)
 {
+    end_held_mark = give_mark_up;
     tri__buffers_open();
     ask_all(TRI__REQUEST_ARM);
     if (state == TRI__BARRIER_SCANNED)
@@ -54,6 +67,7 @@ static inline void begin_mark(enum tri__barrier_state state)
 
 static inline void end_mark(void)
 {
+    end_held_mark = NULL;
     ck_assert(tri__buffers_close());
     ask_all(TRI__REQUEST_RELEASE);
     tri__buffer_discard_full();

@@ -4,7 +4,7 @@
 set -eu
 
 library=$TRI_BUILDDIR/.libs/libtricolor.so
-if [ -n "$TRI_SANITIZERS" ] || [ ! -e "$library" ]; then
+if [ -n "$TRI_SANITIZERS$TRI_COVERAGE" ] || [ ! -e "$library" ]; then
     echo "SKIP: no plain shared library in this build"
     exit 77
 fi

@@ -12,8 +12,8 @@ sed -n '/^## The smallest program$/,/^```$/p' "$TRI_SRCDIR/README.md" | sed -e '
     exit 1
 }
 
-if [ -n "$TRI_SANITIZERS" ]; then
-    echo "SKIP: a program needs the sanitizer's flags, which pkg-config does not give"
+if [ -n "$TRI_SANITIZERS$TRI_COVERAGE" ]; then
+    echo "SKIP: a program needs flags of the build, which pkg-config does not give"
     exit 77
 fi
 
