@@ -8,6 +8,7 @@
 #include <tricolor.h>
 
 #include "base/os.h"
+#include "forked.h"
 #include "full_heap.h"
 #include "heap/check.h"
 #include "mutator/mutator.h"
@@ -171,6 +172,62 @@ START_TEST(a_thread_with_a_span_in_hand_is_waited_for)
 }
 END_TEST
 
+typedef struct first {
+    void *pointer;
+    long number;
+} first;
+TRI_TYPE(first, pointer);
+
+typedef struct second {
+    long number;
+    void *pointer;
+} second;
+TRI_TYPE(second, pointer);
+
+#define CHILDREN 150
+
+static uint32_t is_over; /* atomic */
+
+/* Slots of one size that get other layouts than they had. */
+static void *lay_out(void *unused)
+{
+    uint64_t state = 1;
+
+    (void)unused;
+    while (tri__load_relaxed(&is_over) == 0) {
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+        tri_alloc_array(state >> 63 != 0 ? &tri_type_first : &tri_type_second, 2);
+    }
+    return NULL;
+}
+
+static void check_as_child(void *unused)
+{
+    (void)unused;
+    child_assert(tri_heap_check() == 0);
+}
+
+/* A fork stops other threads anywhere, in the middle of a layout as well. */
+START_TEST(what_a_fork_has_stopped_is_no_defect)
+{
+    tri_config config = TRI_CONFIG_INIT;
+    pthread_t thread;
+
+    if (IS_SANITIZED)
+        return; /* children that start threads hang */
+    config.verify = "layout";
+    config.gc_percent = 10;
+    ck_assert_int_eq(tri_init(&config), 0);
+    ck_assert_int_eq(tri_thread_create(&thread, NULL, lay_out, NULL), 0);
+    for (int i = 0; i < CHILDREN; i++)
+        ck_assert_int_eq(run_child(check_as_child, NULL), 0);
+    tri__store_relaxed(&is_over, 1);
+    TRI_BLOCKING
+        pthread_join(thread, NULL);
+    stop();
+}
+END_TEST
+
 static void *check_too(void *unused)
 {
     (void)unused;
@@ -234,6 +291,7 @@ int main(void)
     tcase_add_test(right, a_span_moves_beside_the_check);
     tcase_add_test(right, a_span_is_entered_beside_the_walk);
     tcase_add_test(right, a_thread_with_a_span_in_hand_is_waited_for);
+    tcase_add_test(right, what_a_fork_has_stopped_is_no_defect);
     tcase_add_test(right, several_threads_may_check_at_a_time);
     suite_add_tcase(suite, right);
     return run_suite(suite);

@@ -148,13 +148,14 @@ static uintptr_t take_bitmap(struct tri__cache *cache, const tri_type *type, siz
 
     if (object == 0)
         return 0;
-    tri__type_note(object, type);
     if (cache->front.runs[number].tag == type && bytes == type->size)
-        return object; /* the run carries the layout already */
+        return object; /* the run carries the layout already, and its slots are noted */
+    tri__type_note(object, NULL); /* a fork may stop this thread anywhere in here */
     span = cache->spans[number];
     tri__heap_bits_write(span->bits, (object - span->base) / TRI_WORD,
                          (unsigned)(span->slot_bytes / TRI_WORD),
                          tri__type_object_mask(type, bytes));
+    tri__type_note(object, type);
     tri__double_check_object(object, type, bytes);
     return object;
 }
