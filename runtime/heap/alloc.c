@@ -108,22 +108,30 @@ static void *alloc_leaf(struct tri__cache *cache, size_t bytes)
 }
 
 /* Bytes need no note: the slots of a run have none when it is cut. Nor have small objects room for
- * one. The caller's stack holds the object at the safepoint in here. */
-__attribute__((noinline, cold)) static void note_leaf(void *object, const tri_type *type, size_t bytes)
+ * one. */
+static bool wants_note(const tri_type *type, size_t bytes)
 {
-    if (object == NULL || type == &tri_type_bytes || bytes < TRI_WORD)
-        return;
+    return type != &tri_type_bytes && bytes >= TRI_WORD;
+}
+
+/* Held first, which is a safepoint [inv.type.held]. */
+__attribute__((noinline, cold)) static void *alloc_noted_leaf(struct tri__cache *cache,
+                                                              const tri_type *type, size_t bytes)
+{
+    void *object;
+
     tri__heap_hold_type(type);
-    tri__type_note((uintptr_t)object, type);
+    object = alloc_leaf(cache, bytes);
+    if (object != NULL)
+        tri__type_note((uintptr_t)object, type);
+    return object;
 }
 
 static void *alloc_leaf_of(struct tri__cache *cache, const tri_type *type, size_t bytes)
 {
-    void *object = alloc_leaf(cache, bytes);
-
-    if (TRI__UNLIKELY(tri__types_are_noted()))
-        note_leaf(object, type, bytes);
-    return object;
+    if (TRI__UNLIKELY(tri__types_are_noted()) && wants_note(type, bytes))
+        return alloc_noted_leaf(cache, type, bytes);
+    return alloc_leaf(cache, bytes);
 }
 
 /* ---- objects with pointers ---- */
