@@ -46,7 +46,7 @@ enum tri__chaos_point {
     TRI__CHAOS_FUTEX,      /* "futex": before a futex is waited for; or it is not */
     TRI__CHAOS_REFILL,     /* "refill": before a run is cut; runs are small */
     TRI__CHAOS_PAINT,      /* "paint": a run is cut, and its colours are not set yet */
-    TRI__CHAOS_PUBLISH,    /* "publish": a page is about to be entered in the page table */
+    TRI__CHAOS_PUBLISH,    /* "publish": a page has its descriptor in the page table, not its class */
     TRI__CHAOS_RETRACT,    /* "retract": pages are out of it, and not free yet */
     TRI__CHAOS_SWEEP_SPAN, /* "sweep-span": a span was popped to be swept */
     TRI__CHAOS_CYCLE,      /* "cycle": one is started at a refill now and then */

@@ -132,9 +132,9 @@ void tri__span_publish(struct tri__span *span)
     size_t first = tri__page_of(span->base);
 
     for (size_t i = 0; i < span->pages; i++) {
+        tri__store_relaxed(&tri__heap.page_span[first + i], span);
         if (i < CHAOS_PAGES)
             tri__chaos(TRI__CHAOS_PUBLISH);
-        tri__store_relaxed(&tri__heap.page_span[first + i], span);
         /* rel -> acq in tri__locate(): who sees the class sees the
          * descriptor and the cleared bits */
         tri__store_release(&tri__heap.page_class[first + i], span->span_class);
