@@ -377,6 +377,7 @@ int main(void)
     Suite *suite = suite_create("between");
     TCase *tests = tcase_create("steps");
 
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_run_is_clean_and_laid_out_before_it_is_painted);
     tcase_add_test(tests, a_large_object_has_no_type_until_it_is_zero);
     tcase_add_test(tests, a_page_has_its_descriptor_before_its_class);

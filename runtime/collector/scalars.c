@@ -18,9 +18,12 @@ struct visitor {
     void *argument;
 };
 
+/* One that has a member of a pointer's alignment is as long as some words: others are bytes, whatever
+ * their name. */
 static bool is_looked_into(const tri_type *type)
 {
-    return type != NULL && type->size != 0 && (type->flags & TRI_TYPE_CONSERVATIVE) == 0;
+    return type != NULL && type->size != 0 && type->size % TRI_WORD == 0 &&
+           (type->flags & TRI_TYPE_CONSERVATIVE) == 0;
 }
 
 /* The words of [slot, limit) that the iterator leaves out: it gives the pointers there, from the

@@ -16,7 +16,7 @@
 
 /* What a word lies in. */
 struct owner {
-    const tri_type *type; /* NULL: not known, or there are no pointers */
+    const tri_type *type; /* NULL: not known, or bytes */
     uintptr_t base;
     size_t bytes;
 };

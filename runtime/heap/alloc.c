@@ -115,23 +115,17 @@ static bool wants_note(const tri_type *type, size_t bytes)
 }
 
 /* Held first, which is a safepoint [inv.type.held]. */
-__attribute__((noinline, cold)) static void *alloc_noted_leaf(struct tri__cache *cache,
-                                                              const tri_type *type, size_t bytes)
-{
-    void *object;
-
-    tri__heap_hold_type(type);
-    object = alloc_leaf(cache, bytes);
-    if (object != NULL)
-        tri__type_note((uintptr_t)object, type);
-    return object;
-}
-
 static void *alloc_leaf_of(struct tri__cache *cache, const tri_type *type, size_t bytes)
 {
-    if (TRI__UNLIKELY(tri__types_are_noted()) && wants_note(type, bytes))
-        return alloc_noted_leaf(cache, type, bytes);
-    return alloc_leaf(cache, bytes);
+    bool noted = TRI__UNLIKELY(tri__types_are_noted()) && wants_note(type, bytes);
+    void *object;
+
+    if (noted)
+        tri__heap_hold_type(type);
+    object = alloc_leaf(cache, bytes);
+    if (noted && object != NULL)
+        tri__type_note((uintptr_t)object, type);
+    return object;
 }
 
 /* ---- objects with pointers ---- */

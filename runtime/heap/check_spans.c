@@ -213,7 +213,8 @@ static bool note_place(struct tri__check *check, const struct tri__span *span, u
     before = check->places[page];
     check->places[page] = place;
     if (before == place) {
-        tri__check_defect(check, "the span at %#zx is twice on a list", (size_t)span->base);
+        tri__check_defect(check, "the span at %#zx is twice on a list, or in a cache",
+                          (size_t)span->base);
         return false;
     }
     if (before != 0) {

@@ -8,7 +8,8 @@
 
 #include "heap/object.h"
 
-#define TRI__NOTE_UNIT TRI_WORD /* no two objects are nearer, but for small leaf ones, of which none is noted */
+/* No two objects are nearer to each other, but for small leaf ones, of which none is noted. */
+#define TRI__NOTE_UNIT TRI_WORD
 
 extern const tri_type **tri__type_notes; /* NULL: nothing is noted; atomic entries */
 
@@ -22,10 +23,16 @@ static inline bool tri__types_are_noted(void)
     return tri__type_notes != NULL;
 }
 
+/* A note that says so already is only read: its page may be one of zeros that nobody has written. */
 static inline void tri__type_note(uintptr_t base, const tri_type *type)
 {
-    if (TRI__UNLIKELY(tri__type_notes != NULL))
-        tri__store_relaxed(&tri__type_notes[(base - tri__heap.base) / TRI__NOTE_UNIT], type);
+    const tri_type **note;
+
+    if (TRI__LIKELY(tri__type_notes == NULL))
+        return;
+    note = &tri__type_notes[(base - tri__heap.base) / TRI__NOTE_UNIT];
+    if (tri__load_relaxed(note) != type)
+        tri__store_relaxed(note, type);
 }
 
 /* Of any object; NULL: bytes, or not known. */
