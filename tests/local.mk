@@ -213,6 +213,7 @@ EXTRA_DIST += %D%/.clang-tidy
 EXTRA_DIST += %D%/bare_heap.h
 EXTRA_DIST += %D%/bare_hooks.h
 EXTRA_DIST += %D%/bulk_subjects.h
+EXTRA_DIST += %D%/cache_subjects.h
 EXTRA_DIST += %D%/capture.h
 EXTRA_DIST += %D%/collected.h
 EXTRA_DIST += %D%/coverage.h

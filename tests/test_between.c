@@ -12,39 +12,22 @@
 #include "bare_heap.h"
 #include "base/chaos.h"
 #include "base/os.h"
+#include "cache_subjects.h"
 #include "collector/marker.h"
 #include "collector/work.h"
 #include "heap/object.h"
 
 #define RESERVE ((size_t)16 << 20)
-#define FILL 0xa5
-
-typedef struct four {
-    void *a;
-    long b, c;
-    void *d;
-} four;
-TRI_TYPE(four, a, d);
 
 typedef struct broad {
     void *pointers[1 << 16]; /* half a MiB: zeroed in two pieces */
 } broad;
 TRI_TYPE(broad, pointers);
 
-#define FOUR TRI__SPAN_CLASS(TRI__SIZE_CLASS(sizeof(four)), 0)
-
 static const struct tri__cache_phase idle;
 static struct tri__cache cache;
 static unsigned visits;
 static uint32_t done; /* atomic */
-
-static bool is_zero(uintptr_t start, uintptr_t end)
-{
-    for (uintptr_t at = start; at < end; at += TRI_WORD)
-        if (*(const uintptr_t *)at != 0)
-            return false;
-    return true;
-}
 
 /* Stops at the point, and delays nowhere: what is named is passed by no thread here. */
 static void start_with(void (*at_point)(enum tri__chaos_point point))
@@ -95,7 +78,7 @@ static void look_before_paint(enum tri__chaos_point point)
         return;
     visits++;
     ck_assert_uint_gt(run->end, run->current);
-    ck_assert(is_zero(run->current, run->end));
+    ck_assert(is_zero(run->current, run->end - run->current));
     for (uintptr_t slot = run->current; slot < run->end; slot += sizeof(four)) {
         ck_assert(!tri__resolve(slot, &ref));
         ck_assert(tri__locate(slot, &ref));
@@ -141,7 +124,7 @@ static void look_while_zeroing(struct tri__cache *unused)
         return; /* before it is there */
     visits++;
     if (tri__ref_type(&ref) != NULL)
-        ck_assert(is_zero(large, large + sizeof(broad)));
+        ck_assert(is_zero(large, sizeof(broad)));
     else
         ck_assert(tri__ref_is_leaf(&ref));
 }

@@ -7,28 +7,19 @@
 #include <tricolor/type.h>
 
 #include "bare_heap.h"
+#include "cache_subjects.h"
 #include "heap/object.h"
 #include "suite.h"
 
 #define RESERVE ((size_t)16 << 20)
-#define FILL 0xa5
 
-/* Four words, two of them pointers; five words, in slots of six. */
-typedef struct four {
-    void *a;
-    long b, c;
-    void *d;
-} four;
-TRI_TYPE(four, a, d);
-
+/* Five words, in slots of six. */
 typedef struct five {
     void *a, *b;
     long c;
     void *d, *e;
 } five;
 TRI_TYPE(five, a, b, d, e);
-
-#define FOUR TRI__SPAN_CLASS(TRI__SIZE_CLASS(sizeof(four)), 0)
 
 static const struct tri__cache_phase idle, marking = {.black = true};
 static struct tri__cache cache, other;
@@ -79,15 +70,6 @@ static void check_colours(uintptr_t first, uintptr_t end, unsigned c, enum tri__
 {
     for (uintptr_t slot = first; slot < end; slot += tri__class_info[c].size)
         ck_assert_uint_eq(colour(slot), expected);
-}
-
-static bool is_zero(uintptr_t slot, size_t bytes)
-{
-    const unsigned char *at = (const unsigned char *)slot;
-    for (size_t i = 0; i < bytes; i++)
-        if (at[i] != 0)
-            return false;
-    return true;
 }
 
 /* ---- runs ---- */

@@ -12,6 +12,7 @@
 #include "full_heap.h"
 #include "heap/check.h"
 #include "mutator/mutator.h"
+#include "random.h"
 
 START_TEST(finds_nothing_in_a_heap_that_is_right)
 {
@@ -191,14 +192,11 @@ static uint32_t is_over; /* atomic */
 /* Slots of one size that get other layouts than they had. */
 static void *lay_out(void *unused)
 {
-    uint64_t state = 1;
+    struct random random = random_of(1, 0);
 
-    (void)unused;
-    while (tri__load_relaxed(&is_over) == 0) {
-        state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
-        tri_alloc_array(state >> 63 != 0 ? &tri_type_first : &tri_type_second, 2);
-    }
-    return NULL;
+    while (tri__load_relaxed(&is_over) == 0)
+        tri_alloc_array(random_below(&random, 2) != 0 ? &tri_type_first : &tri_type_second, 2);
+    return unused;
 }
 
 static void check_as_child(void *unused)

@@ -410,49 +410,39 @@ static struct answers run_all(const struct operation *operation)
     return inside;
 }
 
-START_TEST(each_instruction_answers)
+/* The operation and the request of that number, at each instruction. */
+static void expect_answers(int number, bool in_handler)
 {
-    const struct operation *operation = &operations[_i / REQUESTS];
+    const struct operation *operation = &operations[number / REQUESTS];
     struct answers inside;
 
     start();
-    requested = requests[_i % REQUESTS];
+    requested = requests[number % REQUESTS];
     inside = run_all(operation);
     if (requested == TRI__REQUEST_ARM || !operation->stores) /* the slow half is no such window */
-        ck_assert_uint_ge(inside.at_once, operation->inside);
+        ck_assert_uint_ge(in_handler ? inside.in_handler : inside.at_once, operation->inside);
     stop();
+}
+
+START_TEST(each_instruction_answers)
+{
+    expect_answers(_i, false);
 }
 END_TEST
 
 /* The handler's context, to which it will return, is set back. */
 START_TEST(each_instruction_answers_in_a_handler)
 {
-    const struct operation *operation = &operations[_i / REQUESTS];
-    struct answers inside;
-
     where = IN_A_HANDLER;
-    start();
-    requested = requests[_i % REQUESTS];
-    inside = run_all(operation);
-    if (requested == TRI__REQUEST_ARM || !operation->stores)
-        ck_assert_uint_ge(inside.in_handler, operation->inside);
-    stop();
+    expect_answers(_i, true);
 }
 END_TEST
 
 /* Its return address lies below the stack pointer by now, in the red zone, and its frame above. */
 START_TEST(each_instruction_answers_behind_a_handler)
 {
-    const struct operation *operation = &operations[_i / REQUESTS];
-    struct answers inside;
-
     where = BEHIND_A_HANDLER;
-    start();
-    requested = requests[_i % REQUESTS];
-    inside = run_all(operation);
-    if (requested == TRI__REQUEST_ARM || !operation->stores)
-        ck_assert_uint_ge(inside.at_once, operation->inside);
-    stop();
+    expect_answers(_i, false);
 }
 END_TEST
 

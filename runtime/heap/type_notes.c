@@ -26,22 +26,11 @@ void tri__type_notes_release(void)
     tri__type_notes = NULL;
 }
 
-static const tri_type *note_at(uintptr_t base)
-{
-    if (tri__type_notes == NULL)
-        return NULL;
-    return tri__load_relaxed(&tri__type_notes[(base - tri__heap.base) / TRI__NOTE_UNIT]);
-}
-
 const tri_type *tri__noted_type(const struct tri__ref *ref)
 {
-    bool is_leaf = tri__ref_is_leaf(ref);
-    const tri_type *type;
-
-    if (!is_leaf && tri__class_info[ref->span_class].kind != TRI__KIND_BITMAP)
+    if (!tri__ref_is_leaf(ref) && tri__class_info[ref->span_class].kind != TRI__KIND_BITMAP)
         return tri__ref_type(ref);
-    if (ref->span_class == TRI__ARENA_SPAN)
+    if (ref->span_class == TRI__ARENA_SPAN || tri__type_notes == NULL)
         return NULL;
-    type = note_at(ref->base);
-    return type != &tri_type_bytes ? type : NULL;
+    return tri__load_relaxed(&tri__type_notes[(ref->base - tri__heap.base) / TRI__NOTE_UNIT]);
 }
