@@ -229,6 +229,21 @@ START_TEST(more_types_than_indices)
 }
 END_TEST
 
+/* The thread does not wait for whoever changes the table, however long that is, and its type gets hot
+ * afterwards. Here the thread has the table itself: to wait would be for ever. */
+START_TEST(a_held_table_puts_heat_off)
+{
+    const tri_type *type = &tri_type_back_1024;
+    start_quiet();
+    tri__typed_before_fork();
+    ck_assert(!gets_hot(type, 1000));
+    ck_assert(!is_typed(checked(tri_alloc(type))));
+    tri__typed_after_fork();
+    warm_among_threads(type);
+    ck_assert(is_typed(checked(tri_alloc(type))));
+}
+END_TEST
+
 /* ---- going cold ---- */
 
 START_TEST(a_cold_type_loses_its_index_and_its_spans)
@@ -425,6 +440,7 @@ int main(void)
     tcase_add_test(heat, few_objects_make_no_type_hot);
     tcase_add_test(heat, heat_belongs_to_a_thread);
     tcase_add_test(heat, more_types_than_indices);
+    tcase_add_test(heat, a_held_table_puts_heat_off);
     tcase_set_timeout(heat, 30);
     suite_add_tcase(suite, heat);
 
