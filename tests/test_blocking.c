@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "collected.h"
 #include "phase.h"
 #include "suite.h"
@@ -23,6 +24,9 @@ static void collect_some(int n)
     for (int i = 0; i < n; i++)
         tri_collect();
 }
+
+/* Tests that go on and on end after so long, where threads wait for processors at each handshake. */
+#define MOST_NS UINT64_C(5000000000)
 
 /* ---- ways in and out ---- */
 
@@ -236,10 +240,13 @@ START_TEST(cycles_beside_threads_of_all_kinds)
     void *(*const mains[])(void *) = {flicker_main, spinner_main, idler_main, flicker_main};
     pthread_t threads[4];
     void *error;
+    uint64_t end;
     start_quiet();
     for (int i = 0; i < 4; i++)
         start_thread(&threads[i], mains[i], NULL);
-    collect_some(150);
+    end = tri__os_now() + MOST_NS;
+    for (int i = 0; i < 150 && tri__os_now() < end; i++)
+        tri_collect();
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < 4; i++) {
         error = join(threads[i]);
@@ -451,10 +458,12 @@ START_TEST(wakings_beside_handshakes)
     enum { THREADS = 4, MARKS = 400 };
     pthread_t threads[THREADS];
     void *error;
+    uint64_t end;
     start_quiet();
     for (int i = 0; i < THREADS; i++)
         start_thread(&threads[i], nap_main, i % 2 != 0 ? &stop : NULL);
-    for (int i = 0; i < MARKS; i++) {
+    end = tri__os_now() + MOST_NS;
+    for (int i = 0; i < MARKS && tri__os_now() < end; i++) {
         tri__buffers_open();
         change_phase(TRI__REQUEST_ARM, TRI__BARRIER_UNSCANNED);
         change_phase(TRI__REQUEST_SCAN, TRI__BARRIER_SCANNED);
