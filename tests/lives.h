@@ -96,6 +96,40 @@ static inline size_t entries_of(const char *path)
     return count;
 }
 
+#define EXITING 0x4ul /* PF_EXITING, in the flags of /proc/<pid>/stat: the ninth field */
+
+/* false: it ends, or has ended; a thread that was joined may be in the list of tasks for long, while
+ * it waits for a processor. */
+static inline bool task_lives_on(const char *task)
+{
+    char path[300], text[600] = "";
+    unsigned long flags = EXITING;
+    const char *after_name;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/self/task/%s/stat", task);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    if (fgets(text, sizeof text, file) != NULL && (after_name = strrchr(text, ')')) != NULL)
+        sscanf(after_name, ") %*c %*d %*d %*d %*d %*d %lu", &flags);
+    fclose(file);
+    return (flags & EXITING) == 0;
+}
+
+static inline size_t count_threads(void)
+{
+    DIR *directory = opendir("/proc/self/task");
+    struct dirent *task;
+    size_t count = 0;
+
+    ck_assert_ptr_nonnull(directory);
+    while ((task = readdir(directory)) != NULL)
+        count += task->d_name[0] != '.' && task_lives_on(task->d_name);
+    closedir(directory);
+    return count;
+}
+
 static inline size_t free_keys(void)
 {
     static pthread_key_t keys[2000];
@@ -118,19 +152,14 @@ static inline struct holdings holdings_now(void)
 
     tri__rcu_barrier(); /* blocks of threads that have ended */
     stats = stats_now();
-    return (struct holdings){entries_of("/proc/self/task"), entries_of("/proc/self/fd"),
-                             free_keys(), stats.resident_bytes, stats.mapped_bytes};
+    return (struct holdings){count_threads(), entries_of("/proc/self/fd"), free_keys(),
+                             stats.resident_bytes, stats.mapped_bytes};
 }
 
-/* A thread that was joined may be in the list of tasks for a moment. */
 static inline void check_holdings(const struct holdings *before)
 {
     struct holdings now = holdings_now();
 
-    for (int i = 0; i < 1000 && now.threads != before->threads; i++) {
-        nap(1000000);
-        now = holdings_now();
-    }
     ck_assert_uint_eq(now.threads, before->threads);
     ck_assert_uint_eq(now.files, before->files);
     ck_assert_uint_eq(now.keys, before->keys);
