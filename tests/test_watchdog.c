@@ -6,6 +6,7 @@
 #include <link.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -14,11 +15,43 @@
 #include "spinner.h"
 #include "suite.h"
 
+#include "base/futex.h"
+#include "mutator/watchdog.h"
+
 /* ThreadSanitizer calls the handler when the sleep is over. */
 enum { SIGNALS_ARE_LATE = HAS_TSAN };
 
 enum { STALL_MS = 100 };
-#define SILENT_NS (UINT64_C(450) * 1000000) /* reports after 100, 200 and 400 ms */
+enum { NEVER_MS = LIMIT_SECONDS * 500 }; /* who is silent for so long would be for ever */
+#define SILENT_NS (UINT64_C(450) * 1000000) /* where no report is expected */
+#define REPORT " has not answered "
+
+static uint32_t may_end; /* atomic, a futex: the silent one may answer */
+static uint64_t lines;   /* atomic: that the program's log has got */
+
+/* ---- what a child has said: it looks itself, and hands it over at the end ---- */
+
+static int said = -1, real_stderr = -1;
+
+static void hand_over(int number)
+{
+    static char text[sizeof((struct captured *)0)->text];
+    ssize_t length = pread(said, text, sizeof text, 0);
+
+    if (length < 0 || write(real_stderr, text, (size_t)length) != length)
+        _exit(7);
+    if (number != 0)
+        signal(number, SIG_DFL); /* abort() goes on */
+}
+
+static void keep_what_is_said(void)
+{
+    said = memfd_create("said", MFD_CLOEXEC);
+    real_stderr = dup(STDERR_FILENO);
+    if (said < 0 || real_stderr < 0 || dup2(said, STDERR_FILENO) < 0)
+        _exit(8);
+    signal(SIGABRT, hand_over);
+}
 
 static void start(int number, unsigned stall_ms)
 {
@@ -27,6 +60,7 @@ static void start(int number, unsigned stall_ms)
     config.gc_percent = -1;
     config.signal = number;
     config.stall_ms = stall_ms;
+    keep_what_is_said();
     ck_assert_int_eq(tri_init(&config), 0);
 }
 
@@ -39,19 +73,56 @@ static int count_in(const char *text, const char *what)
     return count;
 }
 
-/* ---- ways to be silent, each for about SILENT_NS ---- */
+/* How many reports there have been; each has two lines at least. */
+static uint64_t heard(void)
+{
+    static char text[sizeof((struct captured *)0)->text];
+    ssize_t length = said < 0 ? 0 : pread(said, text, sizeof text - 1, 0);
+
+    text[length > 0 ? length : 0] = '\0';
+    return tri__load_relaxed(&lines) / 2 + (uint64_t)count_in(text, REPORT);
+}
+
+static void let_end(void)
+{
+    tri__store_release(&may_end, 1);
+    tri__futex_wake(&may_end, INT_MAX);
+}
+
+static void *let_end_after_reports(void *unused)
+{
+    while (heard() < 2)
+        tri__os_sleep(1000000);
+    let_end();
+    return unused;
+}
+
+static void *let_end_in_a_while(void *unused)
+{
+    tri__os_sleep(SILENT_NS);
+    let_end();
+    return unused;
+}
+
+/* ---- ways to be silent, until it may end ---- */
+
+static void sleep_until_told(void)
+{
+    while (tri__load_acquire(&may_end) == 0)
+        tri__futex_wait(&may_end, 0, 0);
+}
 
 static uintptr_t sleep_long(uintptr_t hidden, const uint32_t *stop)
 {
     (void)stop;
-    tri__os_sleep(SILENT_NS);
+    sleep_until_told();
     return hidden;
 }
 
 static int sleep_inside(struct dl_phdr_info *info, size_t bytes, void *unused)
 {
     (void)info, (void)bytes, (void)unused;
-    tri__os_sleep(SILENT_NS);
+    sleep_until_told();
     return 1;
 }
 
@@ -67,10 +138,8 @@ static uintptr_t sleep_with_locks(uintptr_t hidden, const uint32_t *stop)
 
 static uintptr_t spin_long(uintptr_t hidden, const uint32_t *stop)
 {
-    uint64_t end = tri__os_now() + SILENT_NS;
-
     (void)stop;
-    while (tri__os_now() < end)
+    while (tri__load_acquire(&may_end) == 0)
         continue;
     return hidden;
 }
@@ -99,19 +168,33 @@ static void *name_and_block(struct spinner *self)
     return name_silent(self);
 }
 
-/* Two cycles beside it, the second of which it is not there for. */
-static void collect_beside(uintptr_t (*silence)(uintptr_t, const uint32_t *),
-                           void *(*prepare)(struct spinner *))
+/* Two cycles beside it, the second of which it is not there for. NULL: it may end after the first. */
+static void collect_until(void *(*watch)(void *), uintptr_t (*silence)(uintptr_t, const uint32_t *),
+                          void *(*prepare)(struct spinner *))
 {
     struct spinner spinner = {.spin = silence, .prepare = prepare, .polite = 1};
+    pthread_t watcher;
 
     begin_limit();
     spinner_start(&spinner);
+    if (watch != NULL && tri__os_thread_start(&watcher, watch, NULL, "watcher") != 0)
+        _exit(9);
     tri_collect();
+    if (watch != NULL)
+        pthread_join(watcher, NULL);
+    let_end();
     spinner_stop(&spinner);
     tri_collect();
     tri_shutdown();
     end_limit();
+    if (said >= 0)
+        hand_over(0);
+}
+
+static void collect_beside(uintptr_t (*silence)(uintptr_t, const uint32_t *),
+                           void *(*prepare)(struct spinner *))
+{
+    collect_until(let_end_after_reports, silence, prepare);
 }
 
 /* ---- each in a child ---- */
@@ -159,6 +242,8 @@ static void by_the_environment(void)
 {
     setenv("TRICOLOR_STALL", "100", 1);
     start(-1, UINT_MAX);
+    if (tri__watchdog_first(0) != STALL_MS * UINT64_C(1000000))
+        _exit(6);
     collect_beside(sleep_long, name_silent);
 }
 
@@ -195,8 +280,26 @@ static const struct {
     {held, {NAMED, "tri_bulk_barrier_pre_write()", "when a signal came last", "test_watchdog+0x"}},
     {with_locks, {NAMED, "it sleeps in system call", "libc.so", "test_watchdog+0x"}},
     {when_main_has_ended, {NAMED, "it blocks signal 23", "state S", "test_watchdog+0x"}},
-    {by_the_environment, {NAMED, "has not answered H1 for 0.1", "tri_safepoint", "state S"}},
+    {by_the_environment, {NAMED, "has not answered H1 for ", "tri_safepoint", "state S"}},
 };
+
+/* More lies between two each time. */
+static void check_time_between(const char *text)
+{
+    const char *last = "";
+    unsigned waited_last = 0, seconds, ms;
+
+    for (const char *at = strstr(text, REPORT); at != NULL; at = strstr(at + 1, REPORT)) {
+        const char *end = strstr(at, " for ");
+
+        ck_assert_ptr_nonnull(end);
+        ck_assert_int_eq(sscanf(end, " for %u.%3u", &seconds, &ms), 2);
+        if (strncmp(at, last, (size_t)(end - at) + strlen(" for ")) == 0)
+            ck_assert_uint_ge(1000 * seconds + ms, 2 * waited_last);
+        last = at;
+        waited_last = 1000 * seconds + ms;
+    }
+}
 
 START_TEST(the_silent_are_named)
 {
@@ -208,7 +311,7 @@ START_TEST(the_silent_are_named)
         ck_assert_msg(strstr(captured.text, silences[_i].says[i]) != NULL, "%d, %d: %.1000s", _i,
                       i, captured.text);
     ck_assert_int_ge(count_in(captured.text, NAMED), 2);
-    ck_assert_int_le(count_in(captured.text, NAMED), 4); /* more time lies between two each time */
+    check_time_between(captured.text);
 }
 END_TEST
 
@@ -345,13 +448,14 @@ END_TEST
 static void switched_off(void)
 {
     start(-1, UINT_MAX);
-    collect_beside(sleep_long, name_silent);
+    collect_until(let_end_in_a_while, sleep_long, name_silent);
 }
 
+/* It sleeps until the cycle is over: were it not asked by a signal, it would be reported. */
 static void asleep_with_a_signal(void)
 {
-    start(0, STALL_MS);
-    collect_beside(sleep_long, name_silent);
+    start(0, NEVER_MS);
+    collect_until(NULL, sleep_long, name_silent);
 }
 
 static uintptr_t sleep_in_block(uintptr_t hidden, const uint32_t *stop)
@@ -363,8 +467,8 @@ static uintptr_t sleep_in_block(uintptr_t hidden, const uint32_t *stop)
 
 static void asleep_in_a_block(void)
 {
-    start(-1, STALL_MS);
-    collect_beside(sleep_in_block, name_silent);
+    start(-1, NEVER_MS);
+    collect_until(NULL, sleep_in_block, name_silent);
 }
 
 static void (*const quiet[])(void) = {switched_off, asleep_with_a_signal, asleep_in_a_block};
@@ -383,8 +487,6 @@ START_TEST(others_are_not)
 END_TEST
 
 /* ---- to the program's log ---- */
-
-static uint64_t lines; /* atomic */
 
 static void count_line(const char *line, void *argument)
 {
