@@ -61,9 +61,10 @@ static void *sleep_in_blocking(void *slept)
     char byte;
 
     tri_thread_attach();
-    *(int *)slept = 1;
-    TRI_BLOCKING(void)
-        !read(ends[0], &byte, 1);
+    TRI_BLOCKING {
+        __atomic_store_n((int *)slept, 1, __ATOMIC_RELEASE); /* rel -> acq in main() */
+        (void)!read(ends[0], &byte, 1);
+    }
     return NULL;
 }
 
@@ -169,7 +170,6 @@ int main(int argc, char **argv)
         return 2;
     while (!__atomic_load_n(&slept, __ATOMIC_ACQUIRE))
         usleep(1000);
-    usleep(100000); /* until it sleeps */
     build();
     write_dumps(argv[1]);
     iterators = create(argv[2]);
