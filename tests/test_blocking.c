@@ -424,12 +424,15 @@ static const char *check_phase(void)
     return NULL;
 }
 
+static uint32_t nappers; /* atomic: that have their objects */
+
 /* Some sleep until the phase changes: if one fell asleep without an answer that is waited for, it
  * would sleep for ever. */
 static void *nap_main(void *store)
 {
     node *mine = tri_new(node);
     const char *error = NULL;
+    tri__fetch_add_relaxed(&nappers, 1);
     while (error == NULL && !stopped()) {
         uint64_t seen = tri__load_seqcst(&phase_now);
         TRI_BLOCKING
@@ -462,6 +465,10 @@ START_TEST(wakings_beside_handshakes)
     start_quiet();
     for (int i = 0; i < THREADS; i++)
         start_thread(&threads[i], nap_main, i % 2 != 0 ? &stop : NULL);
+    /* These marks mark nothing: who allocated after one would get what another stores into. */
+    TRI_BLOCKING
+        while (tri__load_relaxed(&nappers) != THREADS)
+            usleep(1000);
     end = tri__os_now() + MOST_NS;
     for (int i = 0; i < MARKS && tri__os_now() < end; i++) {
         tri__buffers_open();
