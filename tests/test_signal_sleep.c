@@ -283,7 +283,7 @@ enum { SLEEPERS = sizeof sleepers / sizeof sleepers[0] };
 /* ThreadSanitizer calls the handler within some functions that sleep; out of these not before they
  * return. */
 static long (*const unknown_to_sanitizer[])(void) = {
-    call_read_pipe, call_write_pipe, call_read_eventfd, call_accept, call_recv,
+    call_read_pipe, call_write_pipe, call_read_eventfd, call_read_timerfd, call_accept, call_recv,
     call_mutex_lock, call_futex, call_futex_with_timeout, call_msgrcv, call_semop,
     call_flock, call_fcntl_lock, call_waitpid};
 
