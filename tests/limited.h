@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/limited.h: a limit on how long a test may hang; then what every thread does is written to
- * stderr, and the test ends.
+ * stderr, and the test ends. Not through stdio: a thread may have its lock.
  *
  *     tcase_add_checked_fixture(tcase, begin_limit, end_limit);
  *
@@ -40,7 +40,7 @@ static inline void limit_show_file(const char *task, const char *name, const cha
     file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
         if (key == NULL || strncmp(line, key, strlen(key)) == 0)
-            fprintf(stderr, "  %s: %s", name, line);
+            dprintf(STDERR_FILENO, "  %s: %s", name, line);
     if (file != NULL)
         fclose(file);
 }
@@ -48,7 +48,7 @@ static inline void limit_show_file(const char *task, const char *name, const cha
 static inline void limit_show_mutator(struct tri__mutator *mutator, void *unused)
 {
     (void)unused;
-    fprintf(stderr, "mutator %u: state %u, barrier %u, request %#x, answered %u, signalled %d\n",
+    dprintf(STDERR_FILENO, "mutator %u: state %u, barrier %u, request %#x, answered %u, signalled %d\n",
             mutator->tid, mutator->state, mutator->writer.cache.front.barrier,
             mutator->writer.cache.front.request, mutator->answered, mutator->signalled);
 }
@@ -61,7 +61,7 @@ static inline void limit_show_all(void)
     while (tasks != NULL && (task = readdir(tasks)) != NULL) {
         if (task->d_name[0] == '.')
             continue;
-        fprintf(stderr, "thread %s\n", task->d_name);
+        dprintf(STDERR_FILENO, "thread %s\n", task->d_name);
         limit_show_file(task->d_name, "comm", NULL);
         limit_show_file(task->d_name, "syscall", NULL);
         limit_show_file(task->d_name, "status", "State");
@@ -93,7 +93,7 @@ static inline void *limit_watch(void *unused)
     end.tv_sec += limit_seconds();
     while (sem_timedwait(&hang_limit.over, &end) != 0)
         if (errno == ETIMEDOUT) {
-            fprintf(stderr, "the test hangs\n");
+            dprintf(STDERR_FILENO, "the test hangs\n");
             limit_show_all();
             abort();
         }

@@ -127,6 +127,7 @@ static inline size_t count_threads(void)
     while ((task = readdir(directory)) != NULL)
         count += task->d_name[0] != '.' && task_lives_on(task->d_name);
     closedir(directory);
+    ck_assert_uint_ge(count, 1); /* ours */
     return count;
 }
 

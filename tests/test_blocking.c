@@ -228,7 +228,7 @@ static void *idler_main(void *unused)
     (void)unused;
     mine->key = MAGIC;
     TRI_BLOCKING {
-        tri__fetch_add_relaxed(&idlers, 1);
+        tri__fetch_add_acqrel(&idlers, 1); /* rel -> acq of who waits for all */
         while (!stopped())
             usleep(1000);
     }
@@ -264,7 +264,7 @@ START_TEST(handshakes_with_many_blocked_threads)
     start_quiet();
     for (int i = 0; i < THREADS; i++)
         start_thread(&threads[i], idler_main, NULL);
-    while (tri__load_relaxed(&idlers) != THREADS)
+    while (tri__load_acquire(&idlers) != THREADS) /* acq <- rel in idler_main() */
         usleep(1000);
     ck_assert_uint_eq(attached_threads(), THREADS + 1);
     for (int i = 0; i < 300; i++) {

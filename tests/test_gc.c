@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "capture.h"
 #include "collected.h"
 #include "collector/pace.h"
@@ -387,9 +388,12 @@ static void one_traced_cycle(void)
 
 START_TEST(lines_go_to_stderr)
 {
+    uint64_t start = tri__os_now();
     struct captured captured = capture_child(one_traced_cycle);
+    struct trace_line t = read_line(captured.text, " (forced)");
     ck_assert(captured_exited(&captured, 0));
-    ck_assert_uint_eq(read_line(captured.text, " (forced)").number, 1);
+    ck_assert_uint_eq(t.number, 1);
+    ck_assert(1e9 * t.at <= (double)(tri__os_now() - start) + 1e6); /* since tri_init(), in ms */
 }
 END_TEST
 
@@ -602,6 +606,7 @@ int main(void)
     tcase_add_test(trace, one_line_a_cycle);
     tcase_add_test(trace, lines_go_to_stderr);
     tcase_add_test(trace, no_line_unless_asked);
+    tcase_set_timeout(trace, 20);
     suite_add_tcase(suite, trace);
 
     tcase_add_test(life, a_second_init);

@@ -249,6 +249,7 @@ test_expiry()
     cli flushall >/dev/null
     cli set short x px 1000000 >/dev/null # a client may be long in coming
     same "before its time" x "$(cli get short)"
+    [ "$(cli pttl short)" -gt 900000 ] || fail "the time to live is not in milliseconds"
     cli set short x px 150 >/dev/null
     cli hset h a 1 >/dev/null
     cli pexpire h 150 >/dev/null

@@ -27,31 +27,14 @@ enum { NEVER_MS = LIMIT_SECONDS * 500 }; /* who is silent for so long would be f
 #define REPORT " has not answered "
 
 static uint32_t may_end; /* atomic, a futex: the silent one may answer */
-static uint64_t lines;   /* atomic: that the program's log has got */
 
-/* ---- what a child has said: it looks itself, and hands it over at the end ---- */
+/* ---- what a child has said: it looks itself, and goes on when that is enough ---- */
 
-static int said = -1, real_stderr = -1;
+static int said = -1;              /* stderr of children from start() on */
+static const char *const *wanted;  /* WANTED of them, in what they say; NULL: nothing particular */
+static uint64_t reports;           /* atomic: that the program's log has got */
 
-static void hand_over(int number)
-{
-    static char text[sizeof((struct captured *)0)->text];
-    ssize_t length = pread(said, text, sizeof text, 0);
-
-    if (length < 0 || write(real_stderr, text, (size_t)length) != length)
-        _exit(7);
-    if (number != 0)
-        signal(number, SIG_DFL); /* abort() goes on */
-}
-
-static void keep_what_is_said(void)
-{
-    said = memfd_create("said", MFD_CLOEXEC);
-    real_stderr = dup(STDERR_FILENO);
-    if (said < 0 || real_stderr < 0 || dup2(said, STDERR_FILENO) < 0)
-        _exit(8);
-    signal(SIGABRT, hand_over);
-}
+enum { WANTED = 4 };
 
 static void start(int number, unsigned stall_ms)
 {
@@ -60,8 +43,25 @@ static void start(int number, unsigned stall_ms)
     config.gc_percent = -1;
     config.signal = number;
     config.stall_ms = stall_ms;
-    keep_what_is_said();
+    if (dup2(said, STDERR_FILENO) < 0)
+        _exit(8);
     ck_assert_int_eq(tri_init(&config), 0);
+}
+
+static struct captured capture_start(void (*function)(void))
+{
+    struct captured captured;
+    size_t length;
+    ssize_t more;
+
+    said = memfd_create("said", MFD_CLOEXEC);
+    ck_assert_int_ge(said, 0);
+    captured = capture_child(function);
+    length = strlen(captured.text);
+    more = pread(said, captured.text + length, sizeof captured.text - 1 - length, 0);
+    ck_assert_int_ge(more, 0);
+    captured.text[length + (size_t)more] = '\0';
+    return captured;
 }
 
 static int count_in(const char *text, const char *what)
@@ -73,14 +73,25 @@ static int count_in(const char *text, const char *what)
     return count;
 }
 
-/* How many reports there have been; each has two lines at least. */
-static uint64_t heard(void)
+static bool says_all(const char *text)
+{
+    for (int i = 0; wanted != NULL && i < WANTED; i++)
+        if (strstr(text, wanted[i]) == NULL)
+            return false;
+    return true;
+}
+
+/* The first reports may be of a thread that is still on its way into its silence. */
+static bool is_enough(void)
 {
     static char text[sizeof((struct captured *)0)->text];
-    ssize_t length = said < 0 ? 0 : pread(said, text, sizeof text - 1, 0);
+    ssize_t length;
 
+    if (said < 0)
+        return tri__load_relaxed(&reports) >= 2;
+    length = pread(said, text, sizeof text - 1, 0);
     text[length > 0 ? length : 0] = '\0';
-    return tri__load_relaxed(&lines) / 2 + (uint64_t)count_in(text, REPORT);
+    return count_in(text, REPORT) >= 2 && says_all(text);
 }
 
 static void let_end(void)
@@ -91,7 +102,7 @@ static void let_end(void)
 
 static void *let_end_after_reports(void *unused)
 {
-    while (heard() < 2)
+    while (!is_enough())
         tri__os_sleep(1000000);
     let_end();
     return unused;
@@ -168,7 +179,8 @@ static void *name_and_block(struct spinner *self)
     return name_silent(self);
 }
 
-/* Two cycles beside it, the second of which it is not there for. NULL: it may end after the first. */
+/* Two cycles beside it, the second of which it is not there for. It may end when `watch` says so; with
+ * none, after the first. Who watches is there before any lock is held. */
 static void collect_until(void *(*watch)(void *), uintptr_t (*silence)(uintptr_t, const uint32_t *),
                           void *(*prepare)(struct spinner *))
 {
@@ -176,9 +188,9 @@ static void collect_until(void *(*watch)(void *), uintptr_t (*silence)(uintptr_t
     pthread_t watcher;
 
     begin_limit();
-    spinner_start(&spinner);
     if (watch != NULL && tri__os_thread_start(&watcher, watch, NULL, "watcher") != 0)
         _exit(9);
+    spinner_start(&spinner);
     tri_collect();
     if (watch != NULL)
         pthread_join(watcher, NULL);
@@ -187,8 +199,6 @@ static void collect_until(void *(*watch)(void *), uintptr_t (*silence)(uintptr_t
     tri_collect();
     tri_shutdown();
     end_limit();
-    if (said >= 0)
-        hand_over(0);
 }
 
 static void collect_beside(uintptr_t (*silence)(uintptr_t, const uint32_t *),
@@ -247,8 +257,29 @@ static void by_the_environment(void)
     collect_beside(sleep_long, name_silent);
 }
 
+static bool is_dead(pid_t thread)
+{
+    char path[64], text[512] = "";
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
+    file = fopen(path, "re");
+    if (file != NULL) {
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+    }
+    return strstr(text, "State:\tZ") != NULL;
+}
+
+static void nap(void)
+{
+    tri__os_sleep(1000000);
+}
+
 static void *collect_without_main(void *unused)
 {
+    while (!is_dead(getpid()))
+        nap();
     collect_beside(sleep_long, name_and_block);
     _exit(0);
     return unused;
@@ -270,7 +301,7 @@ static void when_main_has_ended(void)
 
 static const struct {
     void (*act)(void);
-    const char *says[4];
+    const char *says[WANTED];
 } silences[] = {
     {asleep_without_a_signal,
      {NAMED, "state S", "it was configured that there be none", "it sleeps in system call"}},
@@ -283,35 +314,32 @@ static const struct {
     {by_the_environment, {NAMED, "has not answered H1 for ", "tri_safepoint", "state S"}},
 };
 
-/* More lies between two each time. */
-static void check_time_between(const char *text)
+/* None is early, and more lies between two each time. */
+static void check_times(const char *text)
 {
-    const char *last = "";
-    unsigned waited_last = 0, seconds, ms;
+    static const char before[] = REPORT "H1 for ";
+    unsigned least = STALL_MS, seconds, ms;
 
-    for (const char *at = strstr(text, REPORT); at != NULL; at = strstr(at + 1, REPORT)) {
-        const char *end = strstr(at, " for ");
-
-        ck_assert_ptr_nonnull(end);
-        ck_assert_int_eq(sscanf(end, " for %u.%3u", &seconds, &ms), 2);
-        if (strncmp(at, last, (size_t)(end - at) + strlen(" for ")) == 0)
-            ck_assert_uint_ge(1000 * seconds + ms, 2 * waited_last);
-        last = at;
-        waited_last = 1000 * seconds + ms;
+    for (const char *at = strstr(text, before); at != NULL; at = strstr(at + 1, before)) {
+        ck_assert_int_eq(sscanf(at + strlen(before), "%u.%3u", &seconds, &ms), 2);
+        ck_assert_uint_ge(1000 * seconds + ms, least);
+        least = 2 * (1000 * seconds + ms);
     }
 }
 
 START_TEST(the_silent_are_named)
 {
-    struct captured captured = capture_child(silences[_i].act);
+    struct captured captured;
 
+    wanted = silences[_i].says;
+    captured = capture_start(silences[_i].act);
     ck_assert_msg(captured_exited(&captured, 0), "status %x: %.1000s", captured.status,
                   captured.text);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < WANTED; i++)
         ck_assert_msg(strstr(captured.text, silences[_i].says[i]) != NULL, "%d, %d: %.1000s", _i,
                       i, captured.text);
     ck_assert_int_ge(count_in(captured.text, NAMED), 2);
-    check_time_between(captured.text);
+    check_times(captured.text);
 }
 END_TEST
 
@@ -337,7 +365,7 @@ static void without_descriptors(void)
 
 START_TEST(the_silent_have_numbers_at_least)
 {
-    struct captured captured = capture_child(without_descriptors);
+    struct captured captured = capture_start(without_descriptors);
 
     ck_assert_msg(captured_exited(&captured, 0), "status %x: %.1000s", captured.status,
                   captured.text);
@@ -353,25 +381,6 @@ END_TEST
 
 static uint32_t main_may_end, main_has_ended; /* atomic */
 static pthread_barrier_t both;
-
-static bool is_dead(pid_t thread)
-{
-    char path[64], text[512] = "";
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
-    file = fopen(path, "re");
-    if (file != NULL) {
-        text[fread(text, 1, sizeof text - 1, file)] = '\0';
-        fclose(file);
-    }
-    return strstr(text, "State:\tZ") != NULL;
-}
-
-static void nap(void)
-{
-    tri__os_sleep(1000000);
-}
 
 static void hold_up(const char *line, void *unused)
 {
@@ -448,6 +457,8 @@ END_TEST
 static void switched_off(void)
 {
     start(-1, UINT_MAX);
+    if (tri__watchdog_first(0) != UINT64_MAX)
+        _exit(6);
     collect_until(let_end_in_a_while, sleep_long, name_silent);
 }
 
@@ -479,7 +490,7 @@ START_TEST(others_are_not)
 
     if (SIGNALS_ARE_LATE && quiet[_i] == asleep_with_a_signal)
         return;
-    captured = capture_child(quiet[_i]);
+    captured = capture_start(quiet[_i]);
     ck_assert_msg(captured_exited(&captured, 0), "status %x: %.1000s", captured.status,
                   captured.text);
     ck_assert_str_eq(captured.text, "");
@@ -490,9 +501,9 @@ END_TEST
 
 static void count_line(const char *line, void *argument)
 {
-    ck_assert_ptr_eq(argument, &lines);
+    ck_assert_ptr_eq(argument, &reports);
     ck_assert_ptr_eq(strchr(line, '\n'), line + strlen(line) - 1);
-    tri__fetch_add_relaxed(&lines, 1);
+    tri__fetch_add_relaxed(&reports, strstr(line, REPORT) != NULL);
 }
 
 static void with_a_log(void)
@@ -502,12 +513,10 @@ static void with_a_log(void)
     config.signal = -1;
     config.stall_ms = STALL_MS;
     config.log = count_line;
-    config.log_argument = &lines;
+    config.log_argument = &reports;
     if (tri_init(&config) != 0)
         _exit(2);
     collect_beside(sleep_long, name_silent);
-    if (tri__load_relaxed(&lines) < 4)
-        _exit(3);
 }
 
 START_TEST(the_log_gets_the_lines)
