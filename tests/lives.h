@@ -15,6 +15,7 @@
 #include "random.h"
 #include "sanitized.h"
 #include "suite.h"
+#include "task.h"
 #include "threads.h"
 
 #include "base/atomic.h"
@@ -96,25 +97,15 @@ static inline size_t entries_of(const char *path)
     return count;
 }
 
-#define EXITING 0x4ul /* PF_EXITING, in the flags of /proc/<pid>/stat: the ninth field */
+#define EXITING 0x4ul /* PF_EXITING */
 
 /* false: it ends, or has ended; a thread that was joined may be in the list of tasks for long, while
  * it waits for a processor. */
-static inline bool task_lives_on(const char *task)
+static inline bool task_lives_on(const char *number)
 {
-    char path[300], text[600] = "";
-    unsigned long flags = EXITING;
-    const char *after_name;
-    FILE *file;
+    struct task task = task_now(strtoul(number, NULL, 10));
 
-    snprintf(path, sizeof path, "/proc/self/task/%s/stat", task);
-    file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    if (fgets(text, sizeof text, file) != NULL && (after_name = strrchr(text, ')')) != NULL)
-        sscanf(after_name, ") %*c %*d %*d %*d %*d %*d %lu", &flags);
-    fclose(file);
-    return (flags & EXITING) == 0;
+    return task.state != '\0' && (task.flags & EXITING) == 0;
 }
 
 static inline size_t count_threads(void)

@@ -261,6 +261,7 @@ EXTRA_DIST += %D%/sanitized.h
 EXTRA_DIST += %D%/smallest_program.c
 EXTRA_DIST += %D%/spinner.h
 EXTRA_DIST += %D%/suite.h
+EXTRA_DIST += %D%/task.h
 EXTRA_DIST += %D%/threads.h
 EXTRA_DIST += %D%/tsan.supp
 EXTRA_DIST += %D%/type_fields.h

@@ -26,6 +26,7 @@
 #include "limited.h"
 #include "spinner.h"
 #include "suite.h"
+#include "task.h"
 
 /* What a sleeper sleeps on. The main thread ends its sleep. */
 static struct {
@@ -445,24 +446,9 @@ static bool is_over(void)
     return tri__load_acquire(&sleep_of.over) != 0; /* acq <- rel in make_the_call() */
 }
 
-static char state_of(uint32_t tid)
-{
-    char path[64], text[400], *end;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/self/task/%u/stat", tid);
-    file = fopen(path, "re");
-    if (file == NULL || fgets(text, sizeof text, file) == NULL)
-        text[0] = '\0'; /* it has ended */
-    if (file != NULL)
-        fclose(file);
-    end = strrchr(text, ')');
-    return (char)(end != NULL ? end[2] : '?');
-}
-
 static bool is_asleep(uint32_t tid)
 {
-    return state_of(tid) == 'S';
+    return task_now(tid).state == 'S';
 }
 
 /* Twice in a row, a while after it was about to; but time may have ended its sleep already. */

@@ -14,6 +14,7 @@
 #include "limited.h"
 #include "spinner.h"
 #include "suite.h"
+#include "task.h"
 
 #include "base/futex.h"
 #include "mutator/watchdog.h"
@@ -52,15 +53,13 @@ static struct captured capture_start(void (*function)(void))
 {
     struct captured captured;
     size_t length;
-    ssize_t more;
 
     said = memfd_create("said", MFD_CLOEXEC);
     ck_assert_int_ge(said, 0);
     captured = capture_child(function);
     length = strlen(captured.text);
-    more = pread(said, captured.text + length, sizeof captured.text - 1 - length, 0);
-    ck_assert_int_ge(more, 0);
-    captured.text[length + (size_t)more] = '\0';
+    ck_assert_int_eq(lseek(said, 0, SEEK_SET), 0); /* its children moved the same offset */
+    read_all(said, captured.text + length, sizeof captured.text - length);
     return captured;
 }
 
@@ -257,29 +256,20 @@ static void by_the_environment(void)
     collect_beside(sleep_long, name_silent);
 }
 
-static bool is_dead(pid_t thread)
-{
-    char path[64], text[512] = "";
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
-    file = fopen(path, "re");
-    if (file != NULL) {
-        text[fread(text, 1, sizeof text - 1, file)] = '\0';
-        fclose(file);
-    }
-    return strstr(text, "State:\tZ") != NULL;
-}
-
 static void nap(void)
 {
     tri__os_sleep(1000000);
 }
 
+static void await_end_of_main(void)
+{
+    while (task_now((unsigned long)getpid()).state != 'Z')
+        nap();
+}
+
 static void *collect_without_main(void *unused)
 {
-    while (!is_dead(getpid()))
-        nap();
+    await_end_of_main();
     collect_beside(sleep_long, name_and_block);
     _exit(0);
     return unused;
@@ -388,8 +378,7 @@ static void hold_up(const char *line, void *unused)
     if (write(STDERR_FILENO, line, strlen(line)) < 0)
         _exit(2);
     tri__store_release(&main_may_end, 1);
-    while (!is_dead(getpid()))
-        nap();
+    await_end_of_main();
     tri__store_release(&main_has_ended, 1);
 }
 
